@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules that all text sources share: white space, length, and what counts as the same text."""
+
+import re
+
+# The model reads about 70 tokens in this many characters, so what the payload shows is what the
+# vector was made of.
+TEXT_CHARACTERS_MAX = 300
+TEXT_CHARACTERS_MIN = 24
+
+
+def squeeze(text):
+    """Returns the text on one line with single blanks."""
+    return " ".join(text.split())
+
+
+def clip(text, limit=TEXT_CHARACTERS_MAX):
+    """Cuts a text to `limit` characters: after a sentence if one ends in the second half, else
+    after a word, marked by an ellipsis."""
+    text = squeeze(text)
+    if len(text) <= limit:
+        return text
+    head = text[:limit]
+    ends = [match.end() for match in re.finditer(r"[.!?](?= )", head)]
+    if ends and ends[-1] >= limit // 2:
+        return head[: ends[-1]]
+    return head[: limit - 2].rpartition(" ")[0] + " …"
+
+
+def same_text_key(text):
+    """Two texts with the same key count as the same text: letters and digits, case ignored."""
+    return re.sub(r"[\W_]+", " ", text.casefold()).strip()

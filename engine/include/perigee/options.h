@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// OpenOptions: how a database directory is opened. Only `access` has no default.
+//
+// Invariants: creation options (log_file_bytes, section_alignment_bytes, checksum pages, hash seed)
+// are recorded in IDENTITY at creation and read from there ever after.
+// Thread-safety: a value type.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "perigee/access.h"
+
+namespace perigee {
+
+enum class IoBackend { kAuto, kPosix, kUring };
+
+/// Used only when the directory is initialised; small values keep test directories small.
+struct CreationOptions {
+  uint64_t log_file_bytes = 64ULL << 20U;         ///< 64 KiB to 1 GiB
+  uint32_t section_alignment_bytes = 64U << 10U;  ///< 4 KiB or 64 KiB
+  uint64_t reserve_bytes = 0;                     ///< kept free for deletes when the disk is full
+};
+
+struct OpenOptions {
+  /// On whose behalf calls on the returned handle run.
+  Access access;
+  bool create_if_missing = true;
+  /// Takes no lock, replays nothing, writes nothing; shows the last published state (N9).
+  bool read_only = false;
+  IoBackend io_backend = IoBackend::kAuto;
+  CreationOptions creation;
+  /// A growing segment is sealed when its rows take this much.
+  uint64_t growing_segment_bytes_max = 64ULL << 20U;
+  /// Log size at which collections are sealed so that old log files can go.
+  uint64_t log_bytes_max = 512ULL << 20U;
+  /// Threads that seal and compact; 0 leaves sealing to Flush and Optimize.
+  uint32_t maintenance_threads = 1;
+  bool allow_network_filesystem = false;
+  /// Below this much free space upserts answer kResourceExhausted. 0: min(5% of the disk, 2 GiB).
+  uint64_t disk_free_bytes_min = 0;
+  /// Called once when storage fails and the handle turns read-only; must not call back into it.
+  std::function<void(const absl::Status&)> on_storage_failed;
+};
+
+}  // namespace perigee

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// FileSystem and File: the only way the engine touches a disk. Backends: PosixFileSystem (pread,
+// pwrite, fdatasync), UringFileSystem (the same through the calling thread's io_uring), and in
+// tests/support the simulated one. tests/conformance/file_system_conformance runs on all of them.
+//
+// Invariants:
+//  1. A path is absolute or relative to the working directory; it never comes from a client (S6).
+//  2. Write writes everything or fails; a short write is continued inside the backend (U6). Read
+//     returns fewer bytes than asked only at the end of the file.
+//  3. Nothing is durable before Sync (data of a file) and SyncDirectory (names in a directory) say
+//  so.
+//  4. A failed Sync is final for that file: callers must not sync it again (fsyncgate, D5).
+//  5. Errors carry the operation, the path and the errno text. ENOSPC and EDQUOT become kDiskFull
+//     (kResourceExhausted), ENOENT kNotFound, EEXIST kAlreadyExists, EACCES/EPERM/EROFS
+//     kPermissionDenied, EMFILE/ENFILE/ENOMEM kResourceExhausted, the rest kUnavailable.
+//
+// Thread-safety: a FileSystem may be used from every thread. A File may be read from several
+// threads at once; writes and Sync on one File come from one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace perigee::storage {
+
+/// One range of a batch read. `buffer` is filled from `offset`; `bytes_read` is set by the call.
+struct ReadRequest {
+  uint64_t offset = 0;
+  std::span<std::byte> buffer;
+  size_t bytes_read = 0;
+};
+
+/// What Open does with a name that exists or does not.
+enum class OpenMode {
+  kReadOnly,         ///< must exist
+  kReadWrite,        ///< must exist
+  kCreateExclusive,  ///< must not exist (O_EXCL); read-write
+};
+
+struct OpenOptions {
+  OpenMode mode = OpenMode::kReadOnly;
+  /// Ask for O_DIRECT. Offsets, lengths and buffers are then multiples of File::alignment(). Where
+  /// the file system refuses, the file is opened buffered and File::is_direct() says so.
+  bool direct = false;
+};
+
+class File {
+ public:
+  virtual ~File() = default;
+
+  /// Reads up to buffer.size() bytes from `offset`; returns the count, smaller only at the end.
+  virtual absl::StatusOr<size_t> Read(uint64_t offset, std::span<std::byte> buffer) = 0;
+  /// All of `requests`, in any order, as one batch. On an error the buffers hold nothing of worth.
+  virtual absl::Status ReadBatch(std::span<ReadRequest> requests) = 0;
+  /// Writes all of `bytes` at `offset`, extending the file where needed.
+  virtual absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// fdatasync: all bytes written before are durable on return.
+  virtual absl::Status Sync() = 0;
+  /// Bytes in the file.
+  virtual absl::StatusOr<uint64_t> Size() = 0;
+  /// Sets the size; growing fills with zeros.
+  virtual absl::Status Truncate(uint64_t size) = 0;
+
+  virtual bool is_direct() const = 0;
+  /// Required alignment of direct I/O; 1 for buffered files.
+  virtual size_t alignment() const = 0;
+  virtual const std::string& path() const = 0;
+};
+
+/// Held for as long as the object lives; see FileSystem::Lock.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+struct FileStatus {
+  uint64_t size = 0;
+  bool is_directory = false;
+  bool is_regular_file = false;
+};
+
+struct SpaceStatus {
+  uint64_t total_bytes = 0;
+  uint64_t available_bytes = 0;
+  bool is_network = false;  ///< NFS, CIFS, FUSE and the like (F10)
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path,
+                                                     const OpenOptions& options) = 0;
+  /// One level; kAlreadyExists when the name is taken.
+  virtual absl::Status CreateDirectory(const std::string& path) = 0;
+  /// Makes creations, renames and removals inside `path` durable.
+  virtual absl::Status SyncDirectory(const std::string& path) = 0;
+  /// Replaces `to` if it exists.
+  virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  /// A second name for a file; kAlreadyExists when `to` is taken.
+  virtual absl::Status Link(const std::string& from, const std::string& to) = 0;
+  virtual absl::Status RemoveFile(const std::string& path) = 0;
+  virtual absl::Status RemoveDirectory(const std::string& path) = 0;
+  virtual absl::StatusOr<FileStatus> Stat(const std::string& path) = 0;
+  /// Names (not paths) in a directory, sorted, without "." and "..".
+  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;
+  /// Takes an exclusive open-file-description lock on an existing file (F10); kFailedPrecondition
+  /// with reason kLocked when another process or another handle of this process has it.
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
+  virtual absl::StatusOr<SpaceStatus> Space(const std::string& path) = 0;
+
+  /// "posix", "io_uring" or "simulated".
+  virtual const char* name() const = 0;
+};
+
+}  // namespace perigee::storage
