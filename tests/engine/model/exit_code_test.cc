@@ -22,7 +22,8 @@ TEST_CASE("a reason decides before the code") {
   CHECK(ExitCodeOf(ErrorWithReason(ErrorReason::kLocked, "x")) == ExitCode::kTryLater);
   CHECK(ExitCodeOf(ErrorWithReason(ErrorReason::kNotADatabase, "x")) == ExitCode::kConfiguration);
   CHECK(ExitCodeOf(ErrorWithReason(ErrorReason::kStorageFailed, "x")) == ExitCode::kIoError);
-  CHECK(ExitCodeOf(WithContext(ErrorWithReason(ErrorReason::kDamaged, "x"), "open")) == ExitCode::kIoError);
+  CHECK(ExitCodeOf(WithContext(ErrorWithReason(ErrorReason::kDamaged, "x"), "open")) ==
+        ExitCode::kIoError);
 }
 
 }  // namespace
