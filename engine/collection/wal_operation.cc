@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/collection/wal_operation.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "absl/strings/str_cat.h"
@@ -29,7 +30,7 @@ constexpr size_t kSchemaBytesMax =
 // A payload may take more bytes encoded than its JSON text has; the batch limit bounds it.
 constexpr size_t kPayloadRecordBytesMax = limits::kWriteBatchBytesMax;
 constexpr size_t kRowBytesMin = 4 + 4 + 4;
-constexpr size_t kReceiptBytes = Uuid::kBytes + 8 + 4 + 4;
+constexpr size_t kReceiptBytes = Uuid::kBytes + 8 + 8 + 16;
 
 ByteWriter BeginRecord(const Uuid& collection) {
   ByteWriter writer;
@@ -127,8 +128,8 @@ std::string EncodeRecord(const AttachRecord& record) {
   for (const SegmentReceipt& receipt : record.segments) {
     writer.Bytes(receipt.segment.bytes());
     writer.U64(receipt.file_bytes);
-    writer.U32(receipt.row_count);
-    writer.U32(receipt.root_checksum);
+    writer.U64(receipt.row_count);
+    writer.Bytes(receipt.root_checksum);
   }
   return writer.Take();
 }
@@ -203,8 +204,9 @@ absl::StatusOr<AttachRecord> DecodeAttach(std::span<const std::byte> bytes) {
     SegmentReceipt receipt;
     receipt.segment = ReadUuid(reader);
     receipt.file_bytes = reader.U64();
-    receipt.row_count = reader.U32();
-    receipt.root_checksum = reader.U32();
+    receipt.row_count = reader.U64();
+    const std::span<const std::byte> checksum = reader.Bytes(receipt.root_checksum.size());
+    std::copy(checksum.begin(), checksum.end(), receipt.root_checksum.begin());
     record.segments.push_back(receipt);
   }
   PERIGEE_RETURN_IF_ERROR(reader.Finish());

@@ -70,8 +70,8 @@ struct DeleteRecord {
 struct SegmentReceipt {
   storage::Uuid segment;
   uint64_t file_bytes = 0;
-  uint32_t row_count = 0;
-  uint32_t root_checksum = 0;
+  uint64_t row_count = 0;
+  std::array<std::byte, 16> root_checksum{};  ///< a storage::ContentHash
 
   friend bool operator==(const SegmentReceipt&, const SegmentReceipt&) = default;
 };

@@ -64,8 +64,9 @@ std::vector<Sample> Samples() {
       {EncodeRecord(Upsert(id)), [](auto bytes) { return DecodeUpsert(bytes).status(); }});
   samples.push_back({EncodeRecord(DeleteRecord{Collection(), {id}}),
                      [](auto bytes) { return DecodeDelete(bytes).status(); }});
-  samples.push_back({EncodeRecord(AttachRecord{Collection(), {{Collection(), 8192, 3, 99}}}),
-                     [](auto bytes) { return DecodeAttach(bytes).status(); }});
+  samples.push_back(
+      {EncodeRecord(AttachRecord{Collection(), {{Collection(), 8192, 3, {std::byte{9}}}}}),
+       [](auto bytes) { return DecodeAttach(bytes).status(); }});
   return samples;
 }
 
@@ -101,7 +102,7 @@ TEST_CASE("delete and attach records survive their bytes") {
   REQUIRE(deleted.ok());
   CHECK(deleted->encoded_ids == std::vector<std::string_view>{id});
 
-  const SegmentReceipt receipt{Collection(), 8192, 3, 99};
+  const SegmentReceipt receipt{Collection(), 8192, 3, {std::byte{9}}};
   const auto attached = DecodeAttach(AsBytes(EncodeRecord(AttachRecord{Collection(), {receipt}})));
   REQUIRE(attached.ok());
   CHECK(attached->segments == std::vector<SegmentReceipt>{receipt});

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// EngineState: whether an open database may be read and written, shared by the database, its
+// collections and its maintenance. One place decides what a closed, forked, read-only, full or
+// failed database answers.
+//
+// Invariants:
+//  1. States only get worse: once closed or failed, a handle stays so until the directory is opened
+//     again (D5: a failed flush is never retried).
+//  2. The failure callback runs at most once, outside of every lock of this class.
+//  3. In a forked child every check fails, because the threads and the lock did not come along.
+//
+// Thread-safety: all methods may be called from every thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+
+namespace perigee::engine {
+
+class EngineState {
+ public:
+  struct Options {
+    uint64_t epoch = 0;
+    bool read_only = false;
+    std::function<void(const absl::Status&)> on_storage_failed;
+  };
+
+  explicit EngineState(Options options);
+  EngineState(const EngineState&) = delete;
+  EngineState& operator=(const EngineState&) = delete;
+
+  /// kFailedPrecondition when closed or when this process is a fork of the one that opened it.
+  absl::Status CheckOpen() const;
+  /// CheckOpen, then kReadOnly for a read-only handle and kStorageFailed after a failure.
+  absl::Status CheckWritable() const;
+
+  /// Storage failed: all later writes are refused with `status` as the cause. The first call wins.
+  void Fail(const absl::Status& status);
+  /// Ok, or kStorageFailed with the cause.
+  absl::Status storage_error() const;
+
+  /// False when it was closed before.
+  bool Close() { return !closed_.exchange(true); }
+  bool closed() const { return closed_.load(); }
+  bool forked() const;
+
+  uint64_t epoch() const { return options_.epoch; }
+  bool read_only() const { return options_.read_only; }
+
+ private:
+  const Options options_;
+  const uint64_t fork_generation_;
+  std::atomic<bool> closed_ = false;
+  std::atomic<bool> failed_ = false;
+  mutable absl::Mutex mutex_;
+  absl::Status storage_error_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace perigee::engine
