@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ManifestLog: the durable, atomic record of which files are live. Edits are appended to
+// MANIFEST-<n>; CURRENT names the file in use (docs/formats/manifest_format.md).
+//
+// Invariants:
+//  1. TryCommit says kCommitted only after the edit is durable; the state then survives any crash.
+//  2. Each record starts on a block of its own, and an acknowledged one is followed by a durable
+//     mark: bytes of committed edits are never written again, and a damaged record with a mark or
+//     a record behind it is damage (refused), never taken for a torn tail.
+//  3. A file whose end was torn is never appended to (D8): Open rolls over to a new file.
+//  4. After a failed write or sync nothing is written until the next Open (D5).
+//  5. CURRENT always names a complete file that begins with a checkpoint. The file before it is
+//     kept; older ones are removed.
+//
+// Thread-safety: TryCommit calls are serialised inside; state() may be called from every thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "storage/encoding/uuid.h"
+#include "storage/io/file_system.h"
+#include "storage/manifest/manifest_edit.h"
+#include "storage/manifest/manifest_state.h"
+
+namespace perigee::storage {
+
+class DataDirectory;
+
+struct ManifestLogOptions {
+  /// N9: writes nothing, and shows the last edit that is known to be durable.
+  bool read_only = false;
+  /// A new file is begun when this much, or this many edits, follow the checkpoint.
+  uint64_t rollover_bytes = uint64_t{4} * 1024 * 1024;
+  uint64_t rollover_edits = 1000;
+};
+
+enum class CommitResult {
+  kCommitted,
+  kConflict,  ///< the base version is not the head; nothing was written
+  kUnknown,   ///< a write or sync failed: the next Open shows whether the edit is there
+};
+
+struct CommitOutcome {
+  CommitResult result = CommitResult::kUnknown;
+  uint64_t version = 0;       ///< of the edit, when committed
+  uint64_t head_version = 0;  ///< base for the next edit (a roll-over takes a version too)
+  absl::Status cause;         ///< of kUnknown: the storage failure
+};
+
+class ManifestLog {
+ public:
+  /// Writes MANIFEST-000001 with an empty state of version 1 and CURRENT, and opens them.
+  /// kAlreadyExists when CURRENT exists.
+  static absl::StatusOr<std::unique_ptr<ManifestLog>> Create(FileSystem& file_system,
+                                                             DataDirectory& directory,
+                                                             const ManifestLogOptions& options);
+  /// Reads CURRENT and the file it names, verifies every record and the chain of hashes.
+  /// kDataLoss naming file and offset when something acknowledged is damaged; kNotADatabase
+  /// without CURRENT; kUnknownFormat for a newer format.
+  static absl::StatusOr<std::unique_ptr<ManifestLog>> Open(FileSystem& file_system,
+                                                           DataDirectory& directory,
+                                                           const ManifestLogOptions& options);
+  ~ManifestLog();
+  ManifestLog(const ManifestLog&) = delete;
+  ManifestLog& operator=(const ManifestLog&) = delete;
+
+  /// Makes `edit` the version after `base_version`: fills in version, database, parent and the
+  /// defaults, checks it against the state, appends and syncs it. An error means that nothing was
+  /// written: the edit was refused (see ApplyManifestEdit), the log is read-only (kReadOnly) or
+  /// poisoned (kStorageFailed).
+  absl::StatusOr<CommitOutcome> TryCommit(uint64_t base_version, ManifestEdit edit)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  /// The state of the head; an immutable value that later commits do not change.
+  std::shared_ptr<const ManifestState> state() const ABSL_LOCKS_EXCLUDED(mutex_);
+  /// kStorageFailed after a failed write or sync, else ok.
+  absl::Status health() const ABSL_LOCKS_EXCLUDED(mutex_);
+  /// Number n of the MANIFEST-<n> in use.
+  uint64_t file_number() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Loaded;
+
+  ManifestLog(FileSystem& file_system, DataDirectory& directory, const ManifestLogOptions& options);
+
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status AppendLocked(std::string_view encoded_edit, bool checkpoint, uint64_t version,
+                            const ContentHash& hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RollOverLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RemoveOldFilesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PoisonLocked(const absl::Status& cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  FileSystem& file_system_;
+  DataDirectory& directory_;
+  const ManifestLogOptions options_;
+
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const ManifestState> state_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<File> file_ ABSL_GUARDED_BY(mutex_);
+  uint64_t file_number_ ABSL_GUARDED_BY(mutex_) = 0;
+  Uuid file_uuid_ ABSL_GUARDED_BY(mutex_);
+  uint64_t end_offset_ ABSL_GUARDED_BY(mutex_) = 0;      // where the next record goes
+  uint64_t checkpoint_end_ ABSL_GUARDED_BY(mutex_) = 0;  // offset behind the checkpoint
+  uint64_t edits_since_checkpoint_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace perigee::storage
