@@ -57,16 +57,15 @@ struct CommitOutcome {
 
 class ManifestLog {
  public:
-  /// Writes MANIFEST-000001 with an empty state of version 1 and CURRENT, and opens them.
+  /// Writes MANIFEST-000001 with an empty state of version 1 and CURRENT, and opens them: what
+  /// DataDirectory::Options::initialise_contents is for. `directory` must outlive the log.
   /// kAlreadyExists when CURRENT exists.
-  static absl::StatusOr<std::unique_ptr<ManifestLog>> Create(FileSystem& file_system,
-                                                             DataDirectory& directory,
+  static absl::StatusOr<std::unique_ptr<ManifestLog>> Create(DataDirectory& directory,
                                                              const ManifestLogOptions& options);
   /// Reads CURRENT and the file it names, verifies every record and the chain of hashes.
   /// kDataLoss naming file and offset when something acknowledged is damaged; kNotADatabase
   /// without CURRENT; kUnknownFormat for a newer format.
-  static absl::StatusOr<std::unique_ptr<ManifestLog>> Open(FileSystem& file_system,
-                                                           DataDirectory& directory,
+  static absl::StatusOr<std::unique_ptr<ManifestLog>> Open(DataDirectory& directory,
                                                            const ManifestLogOptions& options);
   ~ManifestLog();
   ManifestLog(const ManifestLog&) = delete;
@@ -89,7 +88,7 @@ class ManifestLog {
  private:
   struct Loaded;
 
-  ManifestLog(FileSystem& file_system, DataDirectory& directory, const ManifestLogOptions& options);
+  ManifestLog(DataDirectory& directory, const ManifestLogOptions& options);
 
   absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AppendLocked(std::string_view encoded_edit, bool checkpoint, uint64_t version,
@@ -98,7 +97,6 @@ class ManifestLog {
   void RemoveOldFilesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PoisonLocked(const absl::Status& cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  FileSystem& file_system_;
   DataDirectory& directory_;
   const ManifestLogOptions options_;
 

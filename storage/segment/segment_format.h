@@ -92,7 +92,7 @@ inline constexpr uint64_t kIncompatCodebook = 2;    ///< reserved: codec outside
 inline constexpr uint64_t kIncompatKnown = 0;
 inline constexpr uint64_t kRoCompatKnown = 0;
 
-/// kFailedPrecondition (kUnknownFormat) naming `file` and the features when `masks` has incompat
+/// kUnimplemented (kUnknownFormat) naming `file` and the features when `masks` has incompat
 /// bits that this version does not know.
 absl::Status CheckIncompatFeatures(const FeatureMasks& masks, std::string_view file);
 
@@ -179,10 +179,5 @@ absl::Status ValidateSection(const SectionEntry& section, uint32_t section_align
 /// Hash over header block and directory region (directory and zeros up to the footer).
 ContentHash SegmentRootChecksum(std::span<const std::byte> header_block,
                                 std::span<const std::byte> directory_region);
-
-/// `value` rounded up to a multiple of `alignment`. Requires: a power of two, no overflow.
-constexpr uint64_t AlignUp(uint64_t value, uint64_t alignment) {
-  return (value + alignment - 1) & ~(alignment - 1);
-}
 
 }  // namespace perigee::storage
