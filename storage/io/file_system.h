@@ -85,6 +85,9 @@ struct FileStatus {
   uint64_t size = 0;
   bool is_directory = false;
   bool is_regular_file = false;
+  /// Together they tell one file or directory from every other that exists now (F10).
+  uint64_t device = 0;
+  uint64_t inode = 0;
 };
 
 struct SpaceStatus {
@@ -109,6 +112,7 @@ class FileSystem {
   virtual absl::Status Link(const std::string& from, const std::string& to) = 0;
   virtual absl::Status RemoveFile(const std::string& path) = 0;
   virtual absl::Status RemoveDirectory(const std::string& path) = 0;
+  /// Of the name itself: a symbolic link is neither a directory nor a regular file.
   virtual absl::StatusOr<FileStatus> Stat(const std::string& path) = 0;
   /// Names (not paths) in a directory, sorted, without "." and "..".
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/io/posix_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "storage/foundation/status_macros.h"
+#include "storage/io/aligned_buffer.h"
+#include "storage/io/errno_status.h"
+#include "storage/io/full_transfer.h"
+
+namespace perigee::storage {
+namespace {
+
+constexpr mode_t kFileMode = 0600;  // data is readable by its owner alone
+
+int OpenFlags(OpenMode mode) {
+  switch (mode) {
+    case OpenMode::kReadOnly:
+      return O_RDONLY;
+    case OpenMode::kReadWrite:
+      return O_RDWR;
+    case OpenMode::kCreateExclusive:
+      return O_RDWR | O_CREAT | O_EXCL;
+  }
+  return O_RDONLY;
+}
+
+// What the file system says that direct I/O needs: 0 when it refuses direct I/O, the default where
+// it does not say.
+size_t DirectAlignment(int descriptor) {
+#ifdef STATX_DIOALIGN
+  struct statx status = {};
+  if (statx(descriptor, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) == 0 &&
+      (status.stx_mask & STATX_DIOALIGN) != 0) {
+    if (status.stx_dio_offset_align == 0) {
+      return 0;
+    }
+    return std::max<size_t>({status.stx_dio_offset_align, status.stx_dio_mem_align, 1});
+  }
+#endif
+  static_cast<void>(descriptor);
+  return AlignedBuffer::kDefaultAlignment;
+}
+
+// Switching O_DIRECT on after opening leaves no half-made file behind where it is refused.
+void TryDirect(OpenedDescriptor& opened) {
+  const size_t alignment = DirectAlignment(opened.descriptor);
+  const int flags = fcntl(opened.descriptor, F_GETFL);
+  if (alignment == 0 || flags < 0 || fcntl(opened.descriptor, F_SETFL, flags | O_DIRECT) != 0) {
+    return;
+  }
+  opened.is_direct = true;
+  opened.alignment = alignment;
+}
+
+}  // namespace
+
+absl::StatusOr<OpenedDescriptor> OpenDescriptor(const std::string& path,
+                                                const OpenOptions& options) {
+  OpenedDescriptor opened;
+  do {
+    // O_NONBLOCK: a fifo put in place of a file must not block the opener; files ignore it.
+    opened.descriptor =
+        openat(AT_FDCWD, path.c_str(),
+               OpenFlags(options.mode) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kFileMode);
+  } while (opened.descriptor < 0 && errno == EINTR);
+  if (opened.descriptor < 0) {
+    return ErrnoStatus(errno, "open", path);
+  }
+  struct stat status = {};
+  if (fstat(opened.descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+    close(opened.descriptor);
+    return ErrnoStatus(EINVAL, "open (not a regular file)", path);
+  }
+  // Blocking again: io_uring would answer EAGAIN on file systems that cannot avoid to block.
+  fcntl(opened.descriptor, F_SETFL, fcntl(opened.descriptor, F_GETFL) & ~O_NONBLOCK);
+  if (options.direct) {
+    TryDirect(opened);
+  }
+  return opened;
+}
+
+PosixFile::PosixFile(std::string path, const OpenedDescriptor& opened)
+    : path_(std::move(path)), opened_(opened) {}
+
+PosixFile::~PosixFile() {
+  // A failed close loses nothing that Sync promised; after EINTR the descriptor is gone on Linux.
+  close(opened_.descriptor);
+}
+
+absl::StatusOr<size_t> PosixFile::Read(uint64_t offset, std::span<std::byte> buffer) {
+  const ssize_t count = ReadFully(
+      [this](uint64_t at, std::span<std::byte> rest) -> ssize_t {
+        const ssize_t result =
+            pread(descriptor(), rest.data(), rest.size(), static_cast<off_t>(at));
+        return result < 0 ? -errno : result;
+      },
+      offset, buffer, alignment());
+  if (count < 0) {
+    return ErrnoStatus(static_cast<int>(-count), "read", path_);
+  }
+  return static_cast<size_t>(count);
+}
+
+absl::Status PosixFile::ReadBatch(std::span<ReadRequest> requests) {
+  for (ReadRequest& request : requests) {
+    PERIGEE_ASSIGN_OR_RETURN(request.bytes_read, PosixFile::Read(request.offset, request.buffer));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PosixFile::Write(uint64_t offset, std::span<const std::byte> bytes) {
+  const int result = WriteFully(
+      [this](uint64_t at, std::span<const std::byte> rest) -> ssize_t {
+        const ssize_t count =
+            pwrite(descriptor(), rest.data(), rest.size(), static_cast<off_t>(at));
+        return count < 0 ? -errno : count;
+      },
+      offset, bytes, alignment());
+  return result == 0 ? absl::OkStatus() : ErrnoStatus(-result, "write", path_);
+}
+
+absl::Status PosixFile::Sync() {
+  // Interrupted is not failed: fdatasync has not reported, and consumed, an error then.
+  int result = 0;
+  do {
+    result = fdatasync(descriptor());
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? absl::OkStatus() : ErrnoStatus(errno, "sync", path_);
+}
+
+absl::StatusOr<uint64_t> PosixFile::Size() {
+  struct stat status = {};
+  if (fstat(descriptor(), &status) != 0) {
+    return ErrnoStatus(errno, "size", path_);
+  }
+  return static_cast<uint64_t>(status.st_size);
+}
+
+absl::Status PosixFile::Truncate(uint64_t size) {
+  int result = 0;
+  do {
+    result = ftruncate(descriptor(), static_cast<off_t>(size));
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? absl::OkStatus() : ErrnoStatus(errno, "truncate", path_);
+}
+
+}  // namespace perigee::storage

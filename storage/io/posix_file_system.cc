@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/io/posix_file_system.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/foundation/error_reason.h"
+#include "storage/foundation/status_macros.h"
+#include "storage/io/errno_status.h"
+#include "storage/io/fork_generation.h"
+#include "storage/io/posix_file.h"
+
+namespace perigee::storage {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0700;
+
+absl::Status Outcome(int result, const char* operation, const std::string& path) {
+  return result == 0 ? absl::OkStatus() : ErrnoStatus(errno, operation, path);
+}
+
+// Closes on scope exit; for descriptors that live within one call.
+class ScopedDescriptor {
+ public:
+  explicit ScopedDescriptor(int descriptor) : descriptor_(descriptor) {}
+  ~ScopedDescriptor() {
+    if (descriptor_ >= 0) {
+      close(descriptor_);
+    }
+  }
+  ScopedDescriptor(const ScopedDescriptor&) = delete;
+  ScopedDescriptor& operator=(const ScopedDescriptor&) = delete;
+
+  int get() const { return descriptor_; }
+  int Release() { return std::exchange(descriptor_, -1); }
+
+ private:
+  int descriptor_;
+};
+
+int OpenDirectory(const std::string& path) {
+  int descriptor = -1;
+  do {
+    descriptor = openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  } while (descriptor < 0 && errno == EINTR);
+  return descriptor;
+}
+
+class PosixFileLock final : public FileLock {
+ public:
+  explicit PosixFileLock(int descriptor)
+      : descriptor_(descriptor), fork_generation_(ForkGeneration()) {}
+
+  // A forked child shares the open file description: its copy must not let the lock go, nor may it
+  // keep the lock alive when the owner closes. So the owner, and only the owner, unlocks.
+  ~PosixFileLock() override {
+    if (ForkGeneration() == fork_generation_) {
+      struct flock range = {};
+      range.l_type = F_UNLCK;
+      range.l_whence = SEEK_SET;
+      fcntl(descriptor_.get(), F_OFD_SETLK, &range);
+    }
+  }
+  PosixFileLock(const PosixFileLock&) = delete;
+  PosixFileLock& operator=(const PosixFileLock&) = delete;
+
+ private:
+  const ScopedDescriptor descriptor_;
+  const uint64_t fork_generation_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<File>> PosixFileSystem::Open(const std::string& path,
+                                                            const OpenOptions& options) {
+  PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened, OpenDescriptor(path, options));
+  return std::make_unique<PosixFile>(path, opened);
+}
+
+absl::Status PosixFileSystem::CreateDirectory(const std::string& path) {
+  return Outcome(mkdir(path.c_str(), kDirectoryMode), "create directory", path);
+}
+
+absl::Status PosixFileSystem::SyncDirectory(const std::string& path) {
+  const ScopedDescriptor directory(OpenDirectory(path));
+  if (directory.get() < 0) {
+    return ErrnoStatus(errno, "open directory", path);
+  }
+  int result = 0;
+  do {
+    result = fsync(directory.get());
+  } while (result != 0 && errno == EINTR);
+  return Outcome(result, "sync directory", path);
+}
+
+absl::Status PosixFileSystem::Rename(const std::string& from, const std::string& to) {
+  return Outcome(renameat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str()), "rename",
+                 absl::StrCat(from, " to ", to));
+}
+
+absl::Status PosixFileSystem::Link(const std::string& from, const std::string& to) {
+  return Outcome(linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0), "link",
+                 absl::StrCat(from, " to ", to));
+}
+
+absl::Status PosixFileSystem::RemoveFile(const std::string& path) {
+  return Outcome(unlinkat(AT_FDCWD, path.c_str(), 0), "remove", path);
+}
+
+absl::Status PosixFileSystem::RemoveDirectory(const std::string& path) {
+  return Outcome(unlinkat(AT_FDCWD, path.c_str(), AT_REMOVEDIR), "remove directory", path);
+}
+
+absl::StatusOr<FileStatus> PosixFileSystem::Stat(const std::string& path) {
+  struct stat status = {};
+  if (fstatat(AT_FDCWD, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    return ErrnoStatus(errno, "stat", path);
+  }
+  return FileStatus{.size = static_cast<uint64_t>(status.st_size),
+                    .is_directory = S_ISDIR(status.st_mode),
+                    .is_regular_file = S_ISREG(status.st_mode),
+                    .device = static_cast<uint64_t>(status.st_dev),
+                    .inode = static_cast<uint64_t>(status.st_ino)};
+}
+
+absl::StatusOr<std::vector<std::string>> PosixFileSystem::List(const std::string& path) {
+  ScopedDescriptor descriptor(OpenDirectory(path));
+  if (descriptor.get() < 0) {
+    return ErrnoStatus(errno, "list", path);
+  }
+  DIR* directory = fdopendir(descriptor.get());
+  if (directory == nullptr) {
+    return ErrnoStatus(errno, "list", path);
+  }
+  descriptor.Release();
+  std::vector<std::string> names;
+  int error_number = 0;
+  while (true) {
+    errno = 0;
+    const dirent* entry = readdir(directory);
+    if (entry == nullptr) {
+      error_number = errno;
+      break;
+    }
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") {
+      names.push_back(std::move(name));
+    }
+  }
+  closedir(directory);
+  if (error_number != 0) {
+    return ErrnoStatus(error_number, "list", path);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::string& path) {
+  PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened,
+                           OpenDescriptor(path, {.mode = OpenMode::kReadWrite}));
+  ScopedDescriptor descriptor(opened.descriptor);
+  // Not a classic record lock: those vanish when any descriptor of the file is closed (F10).
+  struct flock range = {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  if (fcntl(descriptor.get(), F_OFD_SETLK, &range) != 0) {
+    if (errno == EAGAIN || errno == EACCES) {
+      return ErrorWithReason(ErrorReason::kLocked, absl::StrCat("lock ", path, ": it is taken"));
+    }
+    return ErrnoStatus(errno, "lock", path);
+  }
+  return std::make_unique<PosixFileLock>(descriptor.Release());
+}
+
+absl::StatusOr<SpaceStatus> PosixFileSystem::Space(const std::string& path) {
+  struct statfs status = {};
+  int result = 0;
+  do {
+    result = statfs(path.c_str(), &status);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    return ErrnoStatus(errno, "statfs", path);
+  }
+  const auto block = static_cast<uint64_t>(status.f_bsize);
+  return SpaceStatus{.total_bytes = status.f_blocks * block,
+                     .available_bytes = status.f_bavail * block,
+                     .is_network = IsNetworkFileSystemType(static_cast<int64_t>(status.f_type))};
+}
+
+bool IsNetworkFileSystemType(int64_t statfs_type) {
+  // The values of statfs(2); some are not in any header of the C library.
+  constexpr std::array<uint32_t, 11> kTypes = {
+      0x6969,      // NFS
+      0x517B,      // SMB
+      0xFF534D42,  // CIFS
+      0xFE534D42,  // SMB2
+      0x65735546,  // FUSE
+      0x01021997,  // 9P
+      0x00C36400,  // Ceph
+      0x5346414F,  // AFS
+      0x73757245,  // Coda
+      0x0BD00BD0,  // Lustre
+      0x786F4256,  // VirtualBox shared folders
+  };
+  return std::find(kTypes.begin(), kTypes.end(), static_cast<uint32_t>(statfs_type)) !=
+         kTypes.end();
+}
+
+}  // namespace perigee::storage
