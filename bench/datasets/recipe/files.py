@@ -137,7 +137,7 @@ def read_manifest(folder):
 
 
 def verify(folder):
-    """Returns the faults of a folder against its manifest, one sentence each; none if it is whole."""
+    """Returns the faults of a folder against its manifest, one line each; none if it is whole."""
     folder = pathlib.Path(folder)
     manifest = read_manifest(folder)
     if manifest is None:

@@ -7,7 +7,7 @@ those that are questions serve as held-out queries.
 
 import re
 
-from .text_rules import squeeze
+from .text_rules import clip, squeeze
 
 POS_FILES = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 _POS_NAMES = {"n": "noun", "v": "verb", "a": "adjective", "s": "adjective", "r": "adverb"}
@@ -24,7 +24,7 @@ LEXNAMES = (
 # Relations whose target says what kind of thing a synset is or where it is used:
 # hypernym, instance hypernym, and the domains topic, region and usage.
 _TAG_POINTERS = {"@", "@i", ";c", ";r", ";u"}
-_LIFESPAN = re.compile(r"\((?:born )?(?:in )?(1\d{3}|20\d{2})[-)]|\((1\d{3})-(?:1\d{3}|20\d{2})\)")
+_LIFESPAN = re.compile(r"\(born (?:in )?(\d{4})\)|\((\d{4})-\d{4}\)")
 
 
 def parse_synset(line):
@@ -59,7 +59,7 @@ def parse_synset(line):
 def split_gloss(gloss):
     """Separates the definition from the quoted usage examples after it."""
     gloss = squeeze(gloss)
-    match = re.search(r'(?:^|[;:,]? )"(?=[^"]*"(?:$|[;:,. ]))', gloss)
+    match = re.search(r'(?:^|[;:,] ?)"', gloss)
     if match is None:
         return gloss, []
     examples = re.findall(r'"([^"]+)"', gloss[match.start() :])
@@ -67,7 +67,7 @@ def split_gloss(gloss):
 
 
 def birth_year(definition):
-    """Returns the first year of a lifespan such as (1770-1827) or (born in 1950), or None."""
+    """Returns the first year of a span such as (1770-1827) or (born in 1950), or None."""
     match = _LIFESPAN.search(definition)
     return int(match.group(1) or match.group(2)) if match else None
 
@@ -102,7 +102,7 @@ def synset_rows(synsets):
             "section": synset["lexname"],
             "pos": _POS_NAMES[synset["pos"]],
             "title": synset["words"][0],
-            "text": f"{', '.join(synset['words'])}: {synset['definition']}",
+            "text": clip(f"{', '.join(synset['words'])}: {synset['definition']}"),
             "tags": list(dict.fromkeys(tags)),
             "relations": len(synset["pointers"]),
         }
