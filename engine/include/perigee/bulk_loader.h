@@ -46,7 +46,7 @@ struct BulkLoadOptions {
   /// Bytes of rows kept in memory at most; more is refused with kResourceExhausted. 0: no limit.
   uint64_t memory_bytes_max = 0;
   /// Called from the calling thread a few times a second.
-  std::function<void(const BulkLoadProgress&)> on_progress;
+  std::function<void(const BulkLoadProgress&)> on_progress = {};
 };
 
 struct BulkLoadReport {

@@ -31,7 +31,7 @@ struct OpenOptions {
   /// Takes no lock, replays nothing, writes nothing; shows the last published state (N9).
   bool read_only = false;
   IoBackend io_backend = IoBackend::kAuto;
-  CreationOptions creation;
+  CreationOptions creation = {};
   /// A growing segment is sealed when its rows take this much.
   uint64_t growing_segment_bytes_max = 64ULL << 20U;
   /// Log size at which collections are sealed so that old log files can go.
@@ -42,7 +42,7 @@ struct OpenOptions {
   /// Below this much free space upserts answer kResourceExhausted. 0: min(5% of the disk, 2 GiB).
   uint64_t disk_free_bytes_min = 0;
   /// Called once when storage fails and the handle turns read-only; must not call back into it.
-  std::function<void(const absl::Status&)> on_storage_failed;
+  std::function<void(const absl::Status&)> on_storage_failed = {};
 };
 
 }  // namespace perigee

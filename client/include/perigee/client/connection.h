@@ -43,7 +43,7 @@ struct ConnectionOptions {
   /// Time for a call that has no timeout of its own.
   uint32_t call_timeout_ms = 60'000;
   /// API key; empty: none, which loopback and Unix sockets accept.
-  std::string api_key;
+  std::string api_key = {};
 };
 
 class Connection {

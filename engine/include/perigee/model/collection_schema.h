@@ -33,17 +33,17 @@ struct HnswOptions {
 };
 
 struct VectorSchema {
-  std::string name;  ///< "" is the unnamed vector
+  std::string name = {};  ///< "" is the unnamed vector
   uint32_t dimension = 0;
   DistanceMetric metric = DistanceMetric::kCosine;
   VectorElement element = VectorElement::kFloat32;
-  HnswOptions hnsw;
+  HnswOptions hnsw = {};
 
   friend bool operator==(const VectorSchema&, const VectorSchema&) = default;
 };
 
 struct CollectionSchema {
-  std::vector<VectorSchema> vectors;
+  std::vector<VectorSchema> vectors = {};
 
   /// The vector of that name, or nullptr.
   const VectorSchema* Find(std::string_view name) const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Exit codes of Perigee's programs: those of sysexits.h, chosen from a status the same way everywhere
-// (docs/errors.md has the table).
+// Exit codes of Perigee's programs: those of sysexits.h, chosen from a status the same way
+// everywhere (docs/errors.md has the table).
 //
 // Invariants: kOk for an ok status only; 2 is left to verify and doctor.
 // Thread-safety: a pure function.

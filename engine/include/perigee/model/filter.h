@@ -36,27 +36,27 @@ using FilterValue = PayloadValue;
 /// path = value, path IN (...), path EXCEPT (...)
 struct MatchCondition {
   enum class Kind : uint8_t { kValue = 1, kAny = 2, kExcept = 3 };
-  std::string path;
+  std::string path = {};
   Kind kind = Kind::kValue;
-  std::vector<FilterValue> values;  ///< exactly one for kValue
+  std::vector<FilterValue> values = {};  ///< exactly one for kValue
 
   friend bool operator==(const MatchCondition&, const MatchCondition&) = default;
 };
 
 /// All words of `text` occur; answers kUnimplemented until text fields exist.
 struct TextCondition {
-  std::string path;
-  std::string text;
+  std::string path = {};
+  std::string text = {};
   friend bool operator==(const TextCondition&, const TextCondition&) = default;
 };
 
 /// Bounds are all numbers, or all RFC 3339 date-times (strings). At least one is set.
 struct RangeCondition {
-  std::string path;
-  std::optional<FilterValue> lt;
-  std::optional<FilterValue> lte;
-  std::optional<FilterValue> gt;
-  std::optional<FilterValue> gte;
+  std::string path = {};
+  std::optional<FilterValue> lt = {};
+  std::optional<FilterValue> lte = {};
+  std::optional<FilterValue> gt = {};
+  std::optional<FilterValue> gte = {};
   friend bool operator==(const RangeCondition&, const RangeCondition&) = default;
 };
 
@@ -68,49 +68,49 @@ struct GeoPoint {
 
 /// Answers kUnimplemented until geo fields exist.
 struct GeoRadiusCondition {
-  std::string path;
-  GeoPoint center;
+  std::string path = {};
+  GeoPoint center = {};
   double radius_m = 0;
   friend bool operator==(const GeoRadiusCondition&, const GeoRadiusCondition&) = default;
 };
 
 /// Answers kUnimplemented until geo fields exist.
 struct GeoBoxCondition {
-  std::string path;
-  GeoPoint top_left;
-  GeoPoint bottom_right;
+  std::string path = {};
+  GeoPoint top_left = {};
+  GeoPoint bottom_right = {};
   friend bool operator==(const GeoBoxCondition&, const GeoBoxCondition&) = default;
 };
 
 struct HasIdCondition {
-  std::vector<PointId> ids;
+  std::vector<PointId> ids = {};
   friend bool operator==(const HasIdCondition&, const HasIdCondition&) = default;
 };
 
 /// Missing, null or [] .
 struct IsEmptyCondition {
-  std::string path;
+  std::string path = {};
   friend bool operator==(const IsEmptyCondition&, const IsEmptyCondition&) = default;
 };
 
 /// Present and null (or an array with a null element).
 struct IsNullCondition {
-  std::string path;
+  std::string path = {};
   friend bool operator==(const IsNullCondition&, const IsNullCondition&) = default;
 };
 
 /// Number of values at the path: 0 if missing or null, 1 for a scalar or object, else array length.
 struct ValuesCountCondition {
-  std::string path;
-  std::optional<uint64_t> lt;
-  std::optional<uint64_t> lte;
-  std::optional<uint64_t> gt;
-  std::optional<uint64_t> gte;
+  std::string path = {};
+  std::optional<uint64_t> lt = {};
+  std::optional<uint64_t> lte = {};
+  std::optional<uint64_t> gt = {};
+  std::optional<uint64_t> gte = {};
   friend bool operator==(const ValuesCountCondition&, const ValuesCountCondition&) = default;
 };
 
 struct HasVectorCondition {
-  std::string name;
+  std::string name = {};
   friend bool operator==(const HasVectorCondition&, const HasVectorCondition&) = default;
 };
 
@@ -147,7 +147,7 @@ struct Filter {
                    RangeCondition, GeoRadiusCondition, GeoBoxCondition, HasIdCondition,
                    IsEmptyCondition, IsNullCondition, ValuesCountCondition, HasVectorCondition>;
   /// An AndNode without children matches everything.
-  Node node;
+  Node node = {};
 
   friend bool operator==(const Filter&, const Filter&) = default;
 };

@@ -23,9 +23,9 @@ namespace perigee {
 using NamedVectors = std::map<std::string, std::vector<float>, std::less<>>;
 
 struct Point {
-  PointId id;
-  NamedVectors vectors;
-  Payload payload;
+  PointId id = {};
+  NamedVectors vectors = {};
+  Payload payload = {};
 
   friend bool operator==(const Point&, const Point&) = default;
 };

@@ -28,7 +28,7 @@ namespace perigee {
 struct PayloadSelector {
   enum class Kind : uint8_t { kAll = 1, kNone = 2, kPaths = 3 };
   Kind kind = Kind::kAll;
-  std::vector<std::string> paths;  ///< for kPaths
+  std::vector<std::string> paths = {};  ///< for kPaths
 
   friend bool operator==(const PayloadSelector&, const PayloadSelector&) = default;
 };
@@ -37,29 +37,29 @@ struct PayloadSelector {
 struct VectorSelector {
   enum class Kind : uint8_t { kNone = 1, kAll = 2, kNames = 3 };
   Kind kind = Kind::kNone;
-  std::vector<std::string> names;  ///< for kNames
+  std::vector<std::string> names = {};  ///< for kNames
 
   friend bool operator==(const VectorSelector&, const VectorSelector&) = default;
 };
 
 struct Query {
   /// A vector, or the id of a stored point (which the answer then leaves out).
-  std::variant<std::vector<float>, PointId> target;
+  std::variant<std::vector<float>, PointId> target = {};
   /// Vector name; may be absent when the schema has the unnamed vector.
-  std::optional<std::string> using_vector;
+  std::optional<std::string> using_vector = {};
   uint32_t limit = 10;
   uint32_t offset = 0;
-  std::optional<Filter> filter;
+  std::optional<Filter> filter = {};
   /// Keeps hits with score >= the threshold, applied after the top k.
-  std::optional<float> score_threshold;
-  PayloadSelector with_payload;
-  VectorSelector with_vectors;
+  std::optional<float> score_threshold = {};
+  PayloadSelector with_payload = {};
+  VectorSelector with_vectors = {};
   /// Recall to aim at, above 0 and at most 1.
   double recall = 0.95;
   /// Compare with every matching vector.
   bool exact = false;
   /// For experts: candidates kept during graph search; overrides `recall`.
-  std::optional<uint32_t> ef;
+  std::optional<uint32_t> ef = {};
   uint32_t timeout_ms = 5'000;
   /// Answer from what is readable and say so in coverage, instead of failing.
   bool allow_partial = false;
@@ -68,12 +68,12 @@ struct Query {
 };
 
 struct ScoredPoint {
-  PointId id;
+  PointId id = {};
   float score = 0;
   float distance = 0;
   uint64_t version = 0;  ///< seq of the write that made this version of the point
-  std::optional<Payload> payload;
-  NamedVectors vectors;
+  std::optional<Payload> payload = {};
+  NamedVectors vectors = {};
 
   friend bool operator==(const ScoredPoint&, const ScoredPoint&) = default;
 };
@@ -99,54 +99,54 @@ struct Coverage {
 };
 
 struct QueryResult {
-  std::vector<ScoredPoint> hits;
+  std::vector<ScoredPoint> hits = {};
   /// Every matching vector was compared.
   bool exact = false;
   /// Lower confidence bound of recall; 1 when exact, absent while a segment has no calibration.
-  std::optional<double> recall_estimate;
+  std::optional<double> recall_estimate = {};
   /// Strategies used, e.g. "graph_filtered(2) exact_scan(1)".
-  std::string plan;
+  std::string plan = {};
   /// The filter has a path without a field, so rows were scanned.
   bool filter_scanned = false;
-  QueryUsage usage;
-  Coverage coverage;
+  QueryUsage usage = {};
+  Coverage coverage = {};
   uint64_t seq = 0;
   uint64_t epoch = 0;
 };
 
 struct GetRequest {
-  std::vector<PointId> ids;
-  PayloadSelector with_payload;
-  VectorSelector with_vectors;
+  std::vector<PointId> ids = {};
+  PayloadSelector with_payload = {};
+  VectorSelector with_vectors = {};
 };
 
 struct GetResult {
   /// The points that exist, in the order of the ids asked for.
-  std::vector<Point> points;
+  std::vector<Point> points = {};
   uint64_t seq = 0;
   uint64_t epoch = 0;
 };
 
 struct ScrollRequest {
   uint32_t limit = 10;
-  std::optional<Filter> filter;
+  std::optional<Filter> filter = {};
   /// next_cursor of the page before; empty for the first page.
-  std::string cursor;
-  PayloadSelector with_payload;
-  VectorSelector with_vectors;
+  std::string cursor = {};
+  PayloadSelector with_payload = {};
+  VectorSelector with_vectors = {};
 };
 
 struct ScrollResult {
   /// In the order of encoded ids.
-  std::vector<Point> points;
+  std::vector<Point> points = {};
   /// Opaque; empty after the last page.
-  std::string next_cursor;
+  std::string next_cursor = {};
   uint64_t seq = 0;
   uint64_t epoch = 0;
 };
 
 struct CountRequest {
-  std::optional<Filter> filter;
+  std::optional<Filter> filter = {};
 };
 
 struct CountResult {
@@ -158,20 +158,20 @@ struct CountResult {
 
 /// One segment's part of a plan.
 struct SegmentPlan {
-  std::string segment;                ///< uuid, or "growing"
-  uint64_t rows = 0;                  ///< live rows
-  std::string strategy;               ///< exact_scan, graph, graph_filtered, ...
-  std::string reason;                 ///< why this one
-  std::optional<double> selectivity;  ///< estimated share of matching rows
-  uint32_t ef = 0;                    ///< 0 for scans
+  std::string segment = {};                ///< uuid, or "growing"
+  uint64_t rows = 0;                       ///< live rows
+  std::string strategy = {};               ///< exact_scan, graph, graph_filtered, ...
+  std::string reason = {};                 ///< why this one
+  std::optional<double> selectivity = {};  ///< estimated share of matching rows
+  uint32_t ef = 0;                         ///< 0 for scans
 };
 
 struct ExplainResult {
-  std::string using_vector;
+  std::string using_vector = {};
   DistanceMetric metric = DistanceMetric::kCosine;
-  std::optional<std::string> filter_text;
+  std::optional<std::string> filter_text = {};
   bool filter_scanned = false;
-  std::vector<SegmentPlan> segments;
+  std::vector<SegmentPlan> segments = {};
   uint64_t seq = 0;
   uint64_t epoch = 0;
 };

@@ -27,12 +27,12 @@ enum class UpsertMode : uint8_t {
 std::string_view UpsertModeName(UpsertMode mode);
 
 struct UpsertRequest {
-  std::vector<Point> points;
+  std::vector<Point> points = {};
   UpsertMode mode = UpsertMode::kUpsert;
 };
 
 struct DeleteRequest {
-  std::vector<PointId> ids;
+  std::vector<PointId> ids = {};
 };
 
 struct WriteResult {
