@@ -26,12 +26,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/encoding/uuid.h"
-#include "storage/io/file_system.h"
+#include "storage/layout/data_directory.h"
 #include "storage/wal/log_store.h"
 
 namespace perigee::storage {
-
-class DataDirectory;
 
 struct FileLogOptions {
   Uuid database_uuid;
@@ -75,12 +73,12 @@ class FileLog : public LogStore {
   /// a record that cannot be applied is never skipped (D4).
   using ReplayCallback = std::function<absl::Status(const LogRecord&)>;
 
-  /// Reads the log of `directory`, which must hold its lock and outlive the result, and makes it
+  /// Reads the log of `directory`, which is open for writing and outlives the result, and makes it
   /// ready for appending. kDataLoss when an acknowledged record is damaged or missing, naming
   /// file, offset and LSN; nothing is changed then. kFailedPrecondition (fenced) when the log has
-  /// an epoch not below that of the options.
-  static absl::StatusOr<std::unique_ptr<FileLog>> Open(FileSystem& file_system,
-                                                       DataDirectory& directory,
+  /// an epoch not below that of the options. Records whose flush is not certain are replayed only
+  /// after they were made durable, so a segment may be published while replay goes on.
+  static absl::StatusOr<std::unique_ptr<FileLog>> Open(DataDirectory& directory,
                                                        const FileLogOptions& options,
                                                        const ReplayCallback& replay);
   ~FileLog() override;
