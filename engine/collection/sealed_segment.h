@@ -8,7 +8,7 @@
 //  2. Damage in ids, LSNs, vectors, norms, presence or payload refuses to open with kDataLoss and
 //     names the section; damage in derived sections (id order, graph) opens without them: the order
 //     is sorted anew in memory, vectors without a graph are compared exactly (D16).
-//  3. Rows of a bulk load carry LSN 0 in the file; the manifest's stamped LSN is their version.
+//  3. The file of a bulk load has no LSNs; the manifest's stamped LSN is the version of its rows.
 //
 // Thread-safety: MarkDead comes from one thread at a time; everything else may be called from every
 // thread at any time.
@@ -30,7 +30,9 @@
 #include "engine/vectors/vector_column.h"
 #include "perigee/model/collection_schema.h"
 #include "storage/encoding/uuid.h"
+#include "storage/io/aligned_buffer.h"
 #include "storage/segment/deletion_file.h"
+#include "storage/segment/row_blobs.h"
 #include "storage/segment/segment_reader.h"
 
 namespace perigee::engine {
@@ -44,7 +46,7 @@ enum class DerivedState {
 
 struct SealedSegmentOptions {
   std::shared_ptr<const CollectionSchema> schema;
-  /// Version of all rows of a bulk-loaded segment; 0: rows carry their own.
+  /// Version of all rows of a bulk-loaded segment; 0: the file has the LSN of each row.
   uint64_t stamped_lsn = 0;
   /// Dead rows of the newest deletion file; empty when there is none.
   std::span<const storage::DeadRow> dead_rows;
@@ -70,6 +72,11 @@ class SealedSegment final : public RowSource {
   /// Ends a row; false if it was dead already.
   bool MarkDead(uint32_t row, uint64_t lsn) { return deletions_->MarkDead(row, lsn); }
   const DeletionMarks& deletions() const { return *deletions_; }
+  /// LSN of all rows of a bulk-loaded segment; 0: rows carry their own.
+  uint64_t stamped_lsn() const { return stamped_lsn_; }
+  /// Says when the rows of a bulk-loaded segment were written, once the log has decided it.
+  /// Requires: no snapshot has the segment yet.
+  void StampLsn(uint64_t lsn) { stamped_lsn_ = lsn; }
 
   /// Rows in the order of their encoded ids.
   std::span<const uint32_t> id_order() const { return id_order_; }
@@ -125,9 +132,11 @@ class SealedSegment final : public RowSource {
   uint64_t stamped_lsn_ = 0;
   uint32_t row_count_ = 0;
 
-  storage::AlignedBuffer ids_;
-  storage::AlignedBuffer lsns_;
-  storage::AlignedBuffer payloads_;
+  storage::AlignedBuffer id_bytes_;
+  storage::AlignedBuffer lsn_bytes_;
+  storage::AlignedBuffer payload_bytes_;
+  storage::RowBlobs ids_;
+  storage::RowBlobs payloads_;
   storage::AlignedBuffer id_order_bytes_;
   std::vector<uint32_t> id_order_sorted_;  // when the section is damaged
   std::span<const uint32_t> id_order_;
