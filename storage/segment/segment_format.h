@@ -9,8 +9,9 @@
 //  1. A decoder accepts a block only if its checksum holds and every cross-field rule does (F3);
 //     nothing is allocated from a length that was not bounded first.
 //  2. Sections lie in directory order, do not overlap, and end before the checksum tables.
-//  3. The root checksum covers the header and the directory; the directory holds the hash of every
-//     section's checksum table; a table holds one CRC per page. So the root covers every byte.
+//  3. The root checksum covers header, directory and footer; the directory holds the hash of every
+//     section's checksum table; a table holds one CRC per page. So the root covers every byte
+//     that is not padding.
 //
 // Thread-safety: constants, plain values and functions without state.
 #pragma once
@@ -66,6 +67,9 @@ enum class SectionKind : uint16_t {
   kIdOrder = 16,  ///< derived: u32 row numbers in ascending order of encoded id
   kHnsw = 17,     ///< derived [vector ordinal]: graph, docs/formats/hnsw_section.md
 };
+
+/// Whether this version knows what such a section holds.
+bool IsKnownSectionKind(SectionKind kind);
 
 /// "vectors[2]" for messages; unknown kinds print as "kind 99[0]".
 std::string SectionName(SectionKind kind, uint16_t ordinal);
@@ -176,8 +180,10 @@ absl::Status ValidateSegmentLayout(const SegmentHeader& header, const SegmentFoo
 absl::Status ValidateSection(const SectionEntry& section, uint32_t section_alignment,
                              uint64_t row_count);
 
-/// Hash over header block and directory region (directory and zeros up to the footer).
+/// Hash over the header block, the directory region (directory and zeros up to the footer) and the
+/// footer's fields but the root checksum itself.
 ContentHash SegmentRootChecksum(std::span<const std::byte> header_block,
-                                std::span<const std::byte> directory_region);
+                                std::span<const std::byte> directory_region,
+                                const SegmentFooter& footer);
 
 }  // namespace perigee::storage
