@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
+#include "storage/foundation/status_macros.h"
 #include "storage/foundation/string_view_bridge.h"
 
 namespace perigee::engine {
@@ -24,6 +25,12 @@ std::atomic<uint64_t>& ForkGeneration() {
 }
 
 }  // namespace
+
+WorkPermit::~WorkPermit() {
+  if (state_ != nullptr) {
+    state_->EndWork();
+  }
+}
 
 EngineState::EngineState(Options options)
     : options_(std::move(options)), fork_generation_(ForkGeneration().load()) {}
@@ -51,6 +58,34 @@ absl::Status EngineState::CheckWritable() const {
                            "the database was opened read-only; open it without read_only to write");
   }
   return failed_.load() ? storage_error() : absl::OkStatus();
+}
+
+absl::StatusOr<WorkPermit> EngineState::BeginWork() {
+  PERIGEE_RETURN_IF_ERROR(CheckWritable());
+  absl::MutexLock lock(&mutex_);
+  // Close() sets the flag before it takes the lock, so either it sees this permit or we see it.
+  if (closed()) {
+    return CheckOpen();
+  }
+  ++permits_;
+  return WorkPermit(this);
+}
+
+void EngineState::EndWork() {
+  absl::MutexLock lock(&mutex_);
+  --permits_;
+}
+
+bool EngineState::Close() {
+  if (closed_.exchange(true)) {
+    return false;
+  }
+  // In a forked child the holders of permits do not exist.
+  if (!forked()) {
+    const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return permits_ == 0; };
+    absl::MutexLock lock(&mutex_, absl::Condition(&idle));
+  }
+  return true;
 }
 
 void EngineState::Fail(const absl::Status& status) {

@@ -9,6 +9,8 @@
 //     again (D5: a failed flush is never retried).
 //  2. The failure callback runs at most once, outside of every lock of this class.
 //  3. In a forked child every check fails, because the threads and the lock did not come along.
+//  4. Work that needs more than memory (the log, the manifest, files) holds a WorkPermit; Close
+//     returns only when none is left, so nobody uses a part that is being taken down.
 //
 // Thread-safety: all methods may be called from every thread.
 #pragma once
@@ -16,12 +18,29 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 
 namespace perigee::engine {
+
+class EngineState;
+
+/// Keeps the database from being taken down while it lives.
+class WorkPermit {
+ public:
+  WorkPermit(WorkPermit&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+  WorkPermit& operator=(WorkPermit&&) = delete;
+  ~WorkPermit();
+
+ private:
+  friend class EngineState;
+  explicit WorkPermit(EngineState* state) : state_(state) {}
+  EngineState* state_;
+};
 
 class EngineState {
  public:
@@ -45,8 +64,11 @@ class EngineState {
   /// Ok, or kStorageFailed with the cause.
   absl::Status storage_error() const;
 
-  /// False when it was closed before.
-  bool Close() { return !closed_.exchange(true); }
+  /// Ok to use log, manifest and files while the permit lives; errors as of CheckWritable.
+  absl::StatusOr<WorkPermit> BeginWork();
+
+  /// Refuses further work, then waits for the permits that are out. False when closed before.
+  bool Close();
   bool closed() const { return closed_.load(); }
   bool forked() const;
 
@@ -54,11 +76,15 @@ class EngineState {
   bool read_only() const { return options_.read_only; }
 
  private:
+  friend class WorkPermit;
+  void EndWork();
+
   const Options options_;
   const uint64_t fork_generation_;
   std::atomic<bool> closed_ = false;
   std::atomic<bool> failed_ = false;
   mutable absl::Mutex mutex_;
+  uint64_t permits_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status storage_error_ ABSL_GUARDED_BY(mutex_);
 };
 
