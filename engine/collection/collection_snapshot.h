@@ -17,7 +17,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "engine/collection/growing_segment.h"
 #include "engine/collection/sealed_segment.h"
@@ -92,9 +92,7 @@ class CollectionSnapshot {
   /// Calls take(row) for visible rows of views()[position] with ids after `after`, in the order of
   /// encoded ids, until it returns false. `after` may be empty: from the first.
   void ScanInIdOrder(size_t position, std::string_view after,
-                     const std::function<bool(uint32_t row)>& take) const;
-
-  const std::vector<std::shared_ptr<SealedSegment>>& sealed() const { return sealed_; }
+                     absl::FunctionRef<bool(uint32_t row)> take) const;
 
  private:
   class SealedView;
@@ -103,7 +101,6 @@ class CollectionSnapshot {
   explicit CollectionSnapshot(SnapshotIdentity identity);
 
   SnapshotIdentity identity_;
-  std::vector<std::shared_ptr<SealedSegment>> sealed_;
   std::vector<std::unique_ptr<SealedView>> sealed_views_;
   std::vector<std::unique_ptr<GrowingView>> growing_views_;
   std::vector<const SegmentView*> views_;

@@ -8,7 +8,7 @@
 //  2. Versions of one id are linked from the newest to the oldest, so a reader finds the version
 //  its
 //     snapshot sees, whatever was written since.
-//  3. Append never fails: full() turns true while a whole write batch still fits.
+//  3. Append never fails: while full() is false a whole write batch fits.
 //
 // Thread-safety: Append and MarkDead come from one thread at a time (the log writer); everything
 // else may be called from every thread at any time. Readers take no lock.
@@ -32,10 +32,10 @@
 namespace perigee::engine {
 
 struct GrowingSegmentOptions {
-  /// full() from here on; a segment may grow past it by one batch.
+  /// full() from here on; the last batch may go past it.
   uint64_t bytes_max = 64ULL << 20U;
-  /// Rows it can ever hold, at least two write batches.
-  uint32_t rows_max = 1U << 21U;
+  /// full() from here on; the last batch may go past it, so there is room for one more.
+  uint32_t rows_max = 262'144;
 };
 
 class GrowingSegment final : public RowSource {
@@ -55,7 +55,7 @@ class GrowingSegment final : public RowSource {
   bool MarkDead(uint32_t row, uint64_t lsn) { return deletions_.MarkDead(row, lsn); }
   /// The row of that id that nothing has ended, as the writing thread sees it.
   std::optional<uint32_t> FindLive(std::string_view encoded_id) const;
-  /// Time to freeze it: too many bytes, or the next batch might not fit.
+  /// Time to freeze it.
   bool full() const;
 
   /// The row of that id that a snapshot of the first `row_count` rows at `seq` sees.

@@ -41,7 +41,7 @@ class MemoryRows final : public RowSource {
   uint32_t Append(const RowImage& image, uint64_t lsn);
 
   uint32_t row_capacity() const { return rows_max_; }
-  /// Bytes of rows and what they need besides; for limits.
+  /// Bytes that the rows fill; the chunks they are in are somewhat larger.
   uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
   const CollectionSchema& schema() const { return *schema_; }
   /// The vectors of `ordinal` in rows below `row_count`. Requires: row_count <= row_count().
@@ -59,6 +59,10 @@ class MemoryRows final : public RowSource {
 
  private:
   struct Columns;
+  struct VectorStorage;
+
+  uint64_t StoreVector(VectorStorage& storage, const VectorSchema& schema,
+                       std::span<const std::byte> bytes);
 
   const std::shared_ptr<const CollectionSchema> schema_;
   const uint32_t rows_max_;

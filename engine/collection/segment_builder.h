@@ -27,7 +27,7 @@
 #include "engine/execution/cancellation.h"
 #include "perigee/model/collection_schema.h"
 #include "storage/io/file_system.h"
-#include "storage/segment/segment_writer.h"
+#include "storage/segment/segment_format.h"
 
 namespace perigee::engine {
 
@@ -48,21 +48,21 @@ struct SegmentBuildProgress {
 struct SegmentBuildOptions {
   storage::FileSystem* file_system = nullptr;
   /// Where the file is written; the caller publishes it (D10).
-  std::string path;
-  /// Uuids and alignment; LSN range and row count are filled in by the builder.
-  storage::SegmentHeaderFields header;
+  std::string path = {};
+  /// Uuids, alignment and bucket range; the LSN range is filled in by the builder.
+  storage::SegmentHeader header = {};
   const CollectionSchema* schema = nullptr;
   uint64_t horizon_lsn = 0;
   uint32_t index_rows_min = kIndexRowsMin;
   /// Called on the building thread, a few times per percent at most.
-  std::function<void(const SegmentBuildProgress&)> on_progress;
-  Cancellation cancellation;
+  std::function<void(const SegmentBuildProgress&)> on_progress = {};
+  Cancellation cancellation = {};
 };
 
 struct BuiltSegment {
-  storage::SegmentSummary summary;
+  storage::SegmentSummary summary = {};
   uint32_t row_count = 0;  ///< 0: every row was dead and no file was written
-  uint64_t min_lsn = 0;
+  uint64_t min_lsn = 0;    ///< both 0 for rows of a bulk load: the manifest stamps their LSN
   uint64_t max_lsn = 0;
   uint64_t rows_dropped = 0;
 };
