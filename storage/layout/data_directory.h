@@ -39,12 +39,12 @@ class DataDirectory {
     bool read_only = false;
     bool allow_network_file_system = false;
     /// Used when the directory is initialised.
-    CreationParameters creation;
+    CreationParameters creation = {};
     /// Called when the directory is initialised, with everything in place but CURRENT, which it
     /// must write (with the first manifest). Its files are removed when initialisation is
     /// repeated, so it must not create any besides manifests and CURRENT. Requires: set with
     /// create_if_missing.
-    std::function<absl::Status(DataDirectory&)> initialise_contents;
+    std::function<absl::Status(DataDirectory&)> initialise_contents = {};
   };
 
   /// Opens or initialises the directory at `path`, whose parent must exist. kFailedPrecondition

@@ -53,7 +53,7 @@ enum class FileKind {
 struct FileName {
   FileKind kind = FileKind::kIdentity;
   uint64_t number = 0;
-  Uuid uuid;
+  Uuid uuid = {};
 };
 
 /// "MANIFEST-000007".

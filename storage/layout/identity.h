@@ -48,8 +48,8 @@ struct Identity {
   uint64_t compat_features = 0;     ///< unknown bits are ignored
   uint64_t ro_compat_features = 0;  ///< unknown bits allow reading only
   uint64_t incompat_features = 0;   ///< unknown bits are refused
-  Uuid database_uuid;
-  CreationParameters creation;
+  Uuid database_uuid = {};
+  CreationParameters creation = {};
   BucketFunction bucket_function = BucketFunction::kSha256;
   uint64_t bucket_seed = 0;
 
