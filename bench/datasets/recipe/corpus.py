@@ -12,7 +12,7 @@ import collections
 import hashlib
 
 from . import debian, files, manual, questions, wordnet
-from .text_rules import TEXT_CHARACTERS_MIN, same_text_key
+from .text_rules import TEXT_CHARACTERS_MIN, is_coarse, same_text_key
 
 ROWS_MAX = 180_000
 MANUAL_PACKAGES = (
@@ -95,7 +95,8 @@ def build(archive):
     for synset in synsets:
         name = f"wn:{wordnet.synset_key(synset['offset'], synset['pos'])}"
         for example in synset["examples"]:
-            if (question := questions.as_question(example)) is not None:
+            question = questions.as_question(example)
+            if question is not None and not is_coarse(question):
                 asked.append(("wordnet", name, question))
     queries = questions.collect(asked, {same_text_key(row["payload"]["text"]) for row in rows})
     rows = list(without_questions(rows, queries))[:ROWS_MAX]

@@ -6,22 +6,16 @@ their ids, not on chance; the rows that answer the questions are always among th
 """
 
 import pathlib
-import re
 import shutil
 
 from . import RECIPE_VERSION, corpus, files
 from .sample_questions import QUESTIONS
+from .text_rules import is_coarse
 
 ROWS_WORDNET = 3000
 ROWS_DEBIAN = 2000
 TOKEN_COUNT_MAX = 96
 PAYLOAD_BYTES_MAX = 2_500_000
-# Dictionary entries for words that insult; the full data set has them, a sample needs none.
-_COARSE = re.compile(
-    r"\b(slurs?|obscen\w*|vulgar\w*|offensive|derogatory|disparag\w*|insulting|sexual\w*|"
-    r"genital\w*|copulat\w*|prostitut\w*|rape\w*)\b",
-    re.IGNORECASE,
-)
 NAMES = ("vectors.npy", "payload.jsonl", "questions.npy", "questions.jsonl", "WORDNET-LICENCE")
 
 
@@ -41,7 +35,7 @@ def choose(rows, expected):
         payload = row["payload"]
         source = payload["source"]
         plain = source == "wordnet" or payload["tags"]
-        coarse = _COARSE.search(payload["text"] + " " + " ".join(payload["tags"]))
+        coarse = is_coarse(payload["text"] + " " + " ".join(payload["tags"]))
         if wanted.get(source, 0) > 0 and plain and not coarse and row["id"] not in chosen:
             chosen.add(row["id"])
             wanted[source] -= 1

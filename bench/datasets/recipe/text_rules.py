@@ -7,6 +7,11 @@ import re
 # vector was made of.
 TEXT_CHARACTERS_MAX = 300
 TEXT_CHARACTERS_MIN = 24
+_COARSE = re.compile(
+    r"\b(slurs?|obscen\w*|vulgar\w*|offensive|derogatory|disparag\w*|insulting|sexual\w*|"
+    r"genital\w*|copulat\w*|prostitut\w*|rape[ds]?|rapists?|molest\w*)\b",
+    re.IGNORECASE,
+)
 
 
 def squeeze(text):
@@ -30,3 +35,9 @@ def clip(text, limit=TEXT_CHARACTERS_MAX):
 def same_text_key(text):
     """Two texts with the same key count as the same text: letters and digits, case ignored."""
     return re.sub(r"[\W_]+", " ", text.casefold()).strip()
+
+
+def is_coarse(text):
+    """True for texts on words that insult and the like. A dictionary has them and so do the rows
+    of the full data set; a sample and a list of queries need none."""
+    return _COARSE.search(text) is not None

@@ -23,6 +23,10 @@ class TextRules(unittest.TestCase):
         self.assertEqual(same("A  tool, for X_y!"), same("a tool for x Y"))
         self.assertNotEqual(same("a tool"), same("a stool"))
 
+    def test_coarse_words(self):
+        self.assertTrue(text_rules.is_coarse("(ethnic slur) a word"))
+        self.assertFalse(text_rules.is_coarse("a grape and a drapery"))
+
 
 class WordNet(unittest.TestCase):
     LINE = (
