@@ -7,8 +7,7 @@
 //
 // Invariants:
 //  1. DecodeManifestEdit(EncodeManifestEdit(e)) == e, and equal edits have equal bytes.
-//  2. ApplyManifestEdit is a pure function; a refused edit changes nothing.
-//  3. An item of an unknown kind refuses the edit unless the item says that it may be ignored.
+//  2. An item of an unknown kind refuses the edit unless the item says that it may be ignored.
 //
 // Thread-safety: plain values and functions without state.
 #pragma once
@@ -20,7 +19,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/encoding/uuid.h"
 #include "storage/manifest/manifest_state.h"
@@ -88,29 +86,11 @@ struct ManifestEdit {
   friend bool operator==(const ManifestEdit&, const ManifestEdit&) = default;
 };
 
-/// kResourceExhausted (kLimit) when the bytes would exceed kManifestEditBytesMax.
+/// kInvalidArgument (kLimit) when the bytes would exceed kManifestEditBytesMax.
 absl::StatusOr<std::string> EncodeManifestEdit(const ManifestEdit& edit);
 /// kDataLoss for bytes that no encoder writes, kUnknownFormat for an item of a newer version.
 absl::StatusOr<ManifestEdit> DecodeManifestEdit(std::span<const std::byte> bytes);
 /// Names an edit in its successor.
 ContentHash ManifestEditHash(std::span<const std::byte> encoded_edit);
-
-/// The state after `edit`, whose encoded bytes have the hash `edit_hash`. Refuses, with the reason:
-/// a wrong version, parent, database or falling epoch (kDataLoss: they come from the chain); a
-/// precondition that does not hold (kFailedPrecondition); names and uuids that are taken or
-/// missing (kAlreadyExists, kNotFound); broken invariants (kInvalidArgument); limits
-/// (kResourceExhausted).
-absl::StatusOr<ManifestState> ApplyManifestEdit(const ManifestState& state,
-                                                const ManifestEdit& edit,
-                                                const ContentHash& edit_hash);
-/// The same for a state that is not needed after a refusal; avoids the copy while replaying.
-absl::Status ApplyManifestEditInPlace(const ManifestEdit& edit, const ContentHash& edit_hash,
-                                      ManifestState& state);
-
-/// The edit of version state.version + 1 that, applied to anything, gives `state` again (with its
-/// own version and hash).
-ManifestEdit MakeCheckpoint(const ManifestState& state);
-/// Bytes of that edit, without making it.
-size_t CheckpointBytes(const ManifestState& state);
 
 }  // namespace perigee::storage

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // ManifestState: which files are live and what each collection has applied, at one version. It is
-// a plain value: edits (manifest_edit.h) turn one state into the next, a checkpoint is a state
-// written as an edit.
+// a plain value: edits (manifest_transition.h) turn one state into the next, a checkpoint is a
+// state written as an edit.
 //
 // Invariants, checked by every edit that is applied:
 //  1. A segment's encoded entry is at most 256 bytes; at most 20,000 segments (N19); the whole
@@ -22,6 +22,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "storage/encoding/uuid.h"
@@ -110,7 +111,7 @@ struct ManifestState {
 
 /// Bytes of the entry inside an edit, never above kSegmentEntryBytesMax for a valid entry.
 size_t EncodedSegmentEntryBytes(const SegmentEntry& entry);
-/// kInvalidArgument, or kResourceExhausted for a limit, when one entry breaks a rule by itself.
+/// kInvalidArgument when one entry breaks a rule by itself; segments of a collection included.
 absl::Status ValidateSegmentEntry(const SegmentEntry& entry);
 absl::Status ValidateCollectionEntry(const CollectionEntry& entry);
 
