@@ -25,14 +25,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "storage/encoding/uuid.h"
 #include "storage/layout/data_directory.h"
 #include "storage/wal/log_store.h"
 
 namespace perigee::storage {
 
 struct FileLogOptions {
-  Uuid database_uuid;
   /// Of this open; higher than that of any group in the log (N2).
   uint64_t epoch = 0;
   /// Records up to this LSN are in segments already: min over collections of the applied LSN.

@@ -42,7 +42,7 @@ class CommitOperation {
   /// groups were applied. `earlier_in_group` resolved well and will be applied before, but are not
   /// yet. kAborted: put this operation at the start of the next group, when they are; another
   /// error refuses this operation alone. Must leave no effect outside the operation, because the
-  /// group may still fail. May be called again after kAborted or after a full disk.
+  /// group may still fail. Is called again after kAborted.
   virtual absl::Status Resolve(std::span<CommitOperation* const> earlier_in_group) = 0;
   /// On the log writer's thread, in LSN order, after the group is durable. Must succeed (D4).
   virtual void Apply(uint64_t lsn) = 0;
@@ -85,6 +85,8 @@ class GroupCommitQueue {
 
   /// Ok, or why writing ended.
   absl::Status health() const;
+  /// Operations that wait for their group, for status displays.
+  size_t queued() const;
 
  private:
   class State;

@@ -11,7 +11,7 @@
 namespace perigee::storage {
 namespace {
 
-TEST_CASE("random uuids differ, are version 4 and survive their text") {
+TEST_CASE("random uuids differ are version 4 and survive their text") {
   absl::flat_hash_set<Uuid> seen;
   std::unordered_set<Uuid> seen_by_std;
   for (int i = 0; i < 200; ++i) {
@@ -44,7 +44,7 @@ TEST_CASE("text has one spelling") {
   }
 }
 
-TEST_CASE("order is that of the bytes, and the default is nil") {
+TEST_CASE("order is that of the bytes and the default is nil") {
   CHECK(Uuid().is_nil());
   CHECK(*Uuid::Parse("00000000-0000-0000-0000-000000000001") <
         *Uuid::Parse("f0000000-0000-0000-0000-000000000000"));
