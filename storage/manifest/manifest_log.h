@@ -19,15 +19,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "storage/encoding/uuid.h"
+#include "storage/io/aligned_buffer.h"
 #include "storage/io/file_system.h"
 #include "storage/manifest/manifest_edit.h"
+#include "storage/manifest/manifest_frame.h"
 #include "storage/manifest/manifest_state.h"
 
 namespace perigee::storage {
@@ -74,41 +74,46 @@ class ManifestLog {
   /// Makes `edit` the version after `base_version`: fills in version, database, parent and the
   /// defaults, checks it against the state, appends and syncs it. An error means that nothing was
   /// written: the edit was refused (see ApplyManifestEdit), the log is read-only (kReadOnly) or
-  /// poisoned (kStorageFailed).
+  /// poisoned (kStorageFailed). After kCommitted the log may be poisoned as well, when what
+  /// follows the edit (mark, roll-over) failed.
   absl::StatusOr<CommitOutcome> TryCommit(uint64_t base_version, ManifestEdit edit)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+      ABSL_LOCKS_EXCLUDED(commit_mutex_, state_mutex_);
 
   /// The state of the head; an immutable value that later commits do not change.
-  std::shared_ptr<const ManifestState> state() const ABSL_LOCKS_EXCLUDED(mutex_);
+  std::shared_ptr<const ManifestState> state() const ABSL_LOCKS_EXCLUDED(state_mutex_);
   /// kStorageFailed after a failed write or sync, else ok.
-  absl::Status health() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status health() const ABSL_LOCKS_EXCLUDED(state_mutex_);
   /// Number n of the MANIFEST-<n> in use.
-  uint64_t file_number() const ABSL_LOCKS_EXCLUDED(mutex_);
+  uint64_t file_number() const ABSL_LOCKS_EXCLUDED(commit_mutex_);
 
  private:
-  struct Loaded;
-
   ManifestLog(DataDirectory& directory, const ManifestLogOptions& options);
 
-  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status AppendLocked(std::string_view encoded_edit, bool checkpoint, uint64_t version,
-                            const ContentHash& hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status RollOverLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RemoveOldFilesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void PoisonLocked(const absl::Status& cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  absl::StatusOr<AlignedBuffer> ReadCurrentManifest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  absl::Status Replay(const ManifestScan& scan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  absl::Status Append(const ManifestRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  bool RollOverDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  /// Begins a new file; `named` says afterwards whether anything but tmp/ was touched.
+  absl::Status RollOver(bool& named) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  absl::Status RemoveOldFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  void Publish(ManifestState state) ABSL_LOCKS_EXCLUDED(state_mutex_);
+  void Poison(const absl::Status& cause) ABSL_LOCKS_EXCLUDED(state_mutex_);
 
   DataDirectory& directory_;
   const ManifestLogOptions options_;
 
-  mutable absl::Mutex mutex_;
-  std::shared_ptr<const ManifestState> state_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<File> file_ ABSL_GUARDED_BY(mutex_);
-  uint64_t file_number_ ABSL_GUARDED_BY(mutex_) = 0;
-  Uuid file_uuid_ ABSL_GUARDED_BY(mutex_);
-  uint64_t end_offset_ ABSL_GUARDED_BY(mutex_) = 0;      // where the next record goes
-  uint64_t checkpoint_end_ ABSL_GUARDED_BY(mutex_) = 0;  // offset behind the checkpoint
-  uint64_t edits_since_checkpoint_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  /// Held while a commit writes; state_mutex_ only while a pointer is copied.
+  mutable absl::Mutex commit_mutex_ ABSL_ACQUIRED_BEFORE(state_mutex_);
+  std::unique_ptr<File> file_ ABSL_GUARDED_BY(commit_mutex_);
+  ManifestFileHeader header_ ABSL_GUARDED_BY(commit_mutex_);
+  uint64_t end_offset_ ABSL_GUARDED_BY(commit_mutex_) = 0;      // where the next record goes
+  uint64_t checkpoint_end_ ABSL_GUARDED_BY(commit_mutex_) = 0;  // behind the checkpoint's mark
+  uint64_t edits_since_checkpoint_ ABSL_GUARDED_BY(commit_mutex_) = 0;
+
+  mutable absl::Mutex state_mutex_;
+  std::shared_ptr<const ManifestState> state_ ABSL_GUARDED_BY(state_mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(state_mutex_);
 };
 
 }  // namespace perigee::storage

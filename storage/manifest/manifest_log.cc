@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/manifest/manifest_log.h"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/encoding/byte_codec.h"
+#include "storage/foundation/check.h"
+#include "storage/foundation/error_reason.h"
+#include "storage/foundation/log.h"
+#include "storage/foundation/status_macros.h"
+#include "storage/layout/data_directory.h"
+#include "storage/layout/file_names.h"
+#include "storage/manifest/current_file.h"
+#include "storage/manifest/manifest_transition.h"
+
+namespace perigee::storage {
+namespace {
+
+// A reader without lock may find that the file CURRENT named a moment ago was removed.
+constexpr int kReadAttempts = 3;
+
+absl::Status StorageFailed(std::string_view what, const absl::Status& cause) {
+  return ErrorWithReason(
+      ErrorReason::kStorageFailed,
+      absl::StrCat(std::string(what), ": ", cause.message(), "; reopen the database to go on"));
+}
+
+// Past the page cache (D6); buffered where the disk's blocks are larger than ours.
+absl::StatusOr<std::unique_ptr<File>> OpenManifest(FileSystem& file_system, const std::string& path,
+                                                   OpenMode mode) {
+  PERIGEE_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                           file_system.Open(path, {.mode = mode, .direct = true}));
+  if (file->alignment() <= kManifestBlockBytes) {
+    return file;
+  }
+  return file_system.Open(
+      path, {.mode = mode == OpenMode::kCreateExclusive ? OpenMode::kReadWrite : mode});
+}
+
+absl::Status WriteBlocks(File& file, uint64_t offset, std::string_view bytes) {
+  AlignedBuffer buffer(bytes.size());
+  std::memcpy(buffer.data(), bytes.data(), bytes.size());
+  PERIGEE_RETURN_IF_ERROR(file.Write(offset, std::as_const(buffer).bytes()));
+  return file.Sync();
+}
+
+ManifestRecord MarkOf(const ManifestRecord& record) {
+  return {.type = ManifestRecordType::kMark,
+          .version = record.version,
+          .hash = record.hash,
+          .offset = record.offset + ManifestRecordExtent(record.payload.size()),
+          .payload = {}};
+}
+
+}  // namespace
+
+ManifestLog::ManifestLog(DataDirectory& directory, const ManifestLogOptions& options)
+    : directory_(directory), options_(options), state_(std::make_shared<ManifestState>()) {}
+
+ManifestLog::~ManifestLog() = default;
+
+absl::StatusOr<std::unique_ptr<ManifestLog>> ManifestLog::Create(
+    DataDirectory& directory, const ManifestLogOptions& options) {
+  if (options.read_only) {
+    return ErrorWithReason(ErrorReason::kReadOnly, "a manifest is not created read-only");
+  }
+  const auto current = directory.file_system().Stat(directory.PathOf(kCurrentName));
+  if (!absl::IsNotFound(current.status())) {
+    return current.ok() ? absl::AlreadyExistsError("the directory has a manifest already")
+                        : current.status();
+  }
+  std::unique_ptr<ManifestLog> log(new ManifestLog(directory, options));
+  absl::MutexLock lock(&log->commit_mutex_);
+  ManifestState empty;
+  empty.database_uuid = directory.database_uuid();
+  log->Publish(std::move(empty));
+  bool named = false;
+  PERIGEE_RETURN_IF_ERROR(log->RollOver(named));
+  return log;
+}
+
+absl::StatusOr<std::unique_ptr<ManifestLog>> ManifestLog::Open(DataDirectory& directory,
+                                                               const ManifestLogOptions& options) {
+  std::unique_ptr<ManifestLog> log(new ManifestLog(directory, options));
+  absl::MutexLock lock(&log->commit_mutex_);
+  PERIGEE_RETURN_IF_ERROR(log->Load());
+  return log;
+}
+
+absl::StatusOr<AlignedBuffer> ManifestLog::ReadCurrentManifest() {
+  absl::Status missing;
+  for (int attempt = 0; attempt < kReadAttempts; ++attempt) {
+    const auto text = directory_.files().ReadAll(kCurrentName, kCurrentFileBytesMax);
+    if (absl::IsNotFound(text.status())) {
+      return ErrorWithReason(
+          ErrorReason::kNotADatabase,
+          absl::StrCat(directory_.path(), " has no CURRENT: nothing says which manifest holds"));
+    }
+    PERIGEE_RETURN_IF_ERROR(text.status());
+    PERIGEE_ASSIGN_OR_RETURN(const CurrentFile current, DecodeCurrentFile(*text));
+    if (current.database_uuid != directory_.database_uuid()) {
+      return ErrorWithReason(
+          ErrorReason::kDamaged,
+          absl::StrCat("CURRENT is of database ", current.database_uuid.ToString(),
+                       ", IDENTITY of ", directory_.database_uuid().ToString()));
+    }
+    header_.number = current.manifest_number;
+    header_.file_uuid = current.manifest_uuid;
+    const std::string path = directory_.PathOf(ManifestName(current.manifest_number));
+    auto file = OpenManifest(directory_.file_system(), path,
+                             options_.read_only ? OpenMode::kReadOnly : OpenMode::kReadWrite);
+    if (absl::IsNotFound(file.status())) {
+      missing = file.status();
+      continue;
+    }
+    PERIGEE_RETURN_IF_ERROR(file.status());
+    file_ = *std::move(file);
+    PERIGEE_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
+    if (size > kManifestFileBytesMax) {
+      return ErrorWithReason(
+          ErrorReason::kDamaged,
+          absl::StrCat(path, ": ", size, " bytes; a manifest has at most ", kManifestFileBytesMax));
+    }
+    AlignedBuffer blocks(AlignUp(size, kManifestBlockBytes));
+    PERIGEE_ASSIGN_OR_RETURN(const size_t count, file_->Read(0, blocks.bytes()));
+    if (count == blocks.size()) {
+      return blocks;
+    }
+    // The file ends in the middle of a block: keep exactly what there is.
+    AlignedBuffer bytes(std::min<uint64_t>(count, size));
+    std::copy_n(blocks.data(), bytes.size(), bytes.data());
+    return bytes;
+  }
+  return ErrorWithReason(
+      ErrorReason::kDamaged,
+      absl::StrCat("the manifest that CURRENT names is missing: ", missing.message()));
+}
+
+absl::Status ManifestLog::Load() {
+  PERIGEE_ASSIGN_OR_RETURN(const AlignedBuffer bytes, ReadCurrentManifest());
+  const std::string name = ManifestName(header_.number);
+  PERIGEE_ASSIGN_OR_RETURN(ManifestScan scan, ScanManifest(bytes.bytes(), name));
+  if (scan.header.database_uuid != directory_.database_uuid() ||
+      scan.header.file_uuid != header_.file_uuid || scan.header.number != header_.number) {
+    return ErrorWithReason(ErrorReason::kDamaged,
+                           absl::StrCat(name, " is not the file that CURRENT names"));
+  }
+  if (!options_.read_only && scan.header.features.ro_compat != 0) {
+    return ErrorWithReason(
+        ErrorReason::kUnknownFormat,
+        absl::StrCat(name, " has features that allow this version to read only: mask ",
+                     scan.header.features.ro_compat, "; open the database read-only"));
+  }
+  if (options_.read_only && !scan.last_durable) {
+    scan.records.pop_back();  // what a crash could still take back is not shown
+  }
+  header_ = scan.header;
+  PERIGEE_RETURN_IF_ERROR(Replay(scan));
+  end_offset_ = scan.end_offset;
+  if (options_.read_only) {
+    file_.reset();
+    return absl::OkStatus();
+  }
+  if (scan.clean) {
+    return absl::OkStatus();
+  }
+  // D8: a torn tail stays as it is, the state goes on in a new file; so does a last record of
+  // which nobody knows whether it is on the disk or only in the page cache (D6).
+  Log(LogLevel::kWarning, "manifest.cut",
+      absl::StrCat(name, " ends without a mark at ", scan.end_offset, " of ", bytes.size(),
+                   " bytes; going on in a new file"));
+  bool named = false;
+  return RollOver(named);
+}
+
+absl::Status ManifestLog::Replay(const ManifestScan& scan) {
+  const auto at = [name = ManifestName(header_.number)](const ManifestRecord& record,
+                                                        const absl::Status& status) {
+    return ErrorWithReason(
+        GetErrorReason(status) == ErrorReason::kUnknownFormat ? ErrorReason::kUnknownFormat
+                                                              : ErrorReason::kDamaged,
+        absl::StrCat(name, ": record at ", record.offset, ": ", status.message()));
+  };
+  ManifestState state;
+  for (const ManifestRecord& record : scan.records) {
+    const auto edit = DecodeManifestEdit(record.payload);
+    if (!edit.ok()) {
+      return at(record, edit.status());
+    }
+    const bool checkpoint = record.type == ManifestRecordType::kCheckpoint;
+    if (edit->version != record.version || edit->is_checkpoint() != checkpoint) {
+      return at(record, absl::DataLossError("the record holds another edit than it says"));
+    }
+    // The payload's hash was compared with the record's, so it names the edit.
+    if (checkpoint) {
+      auto held = StateOfCheckpoint(*edit, record.hash);
+      if (!held.ok()) {
+        return at(record, held.status());
+      }
+      state = *std::move(held);
+      checkpoint_end_ = MarkOf(record).offset + kManifestBlockBytes;
+    } else if (const absl::Status applied = ApplyManifestEditInPlace(*edit, record.hash, state);
+               !applied.ok()) {
+      return at(record, applied);
+    }
+  }
+  if (state.database_uuid != directory_.database_uuid()) {
+    return at(scan.records.front(), absl::DataLossError("a checkpoint of another database"));
+  }
+  edits_since_checkpoint_ = scan.records.size() - 1;
+  Publish(std::move(state));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CommitOutcome> ManifestLog::TryCommit(uint64_t base_version, ManifestEdit edit) {
+  absl::MutexLock lock(&commit_mutex_);
+  if (options_.read_only) {
+    return ErrorWithReason(ErrorReason::kReadOnly, "the manifest was opened read-only");
+  }
+  PERIGEE_RETURN_IF_ERROR(health());
+  const std::shared_ptr<const ManifestState> base = state();
+  if (base->version != base_version) {
+    return CommitOutcome{.result = CommitResult::kConflict,
+                         .version = 0,
+                         .head_version = base->version,
+                         .cause = absl::OkStatus()};
+  }
+  if (edit.is_checkpoint() || end_offset_ >= kManifestFileBytesMax / 2) {
+    return edit.is_checkpoint()
+               ? absl::InvalidArgumentError("checkpoints are made by the manifest itself")
+               : ErrorWithReason(ErrorReason::kDiskFull,
+                                 "the manifest cannot begin a new file; see the log");
+  }
+  edit.version = base->version + 1;
+  edit.database_uuid = base->database_uuid;
+  edit.parent_hash = base->head_hash;
+  edit.epoch = edit.epoch == 0 ? base->epoch : edit.epoch;
+  edit.commit_uuid = edit.commit_uuid.is_nil() ? Uuid::Random() : edit.commit_uuid;
+  if (edit.epoch < base->epoch) {
+    return ErrorWithReason(
+        ErrorReason::kFenced,
+        absl::StrCat("epoch ", edit.epoch, " has ended; the manifest is at ", base->epoch));
+  }
+  PERIGEE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifestEdit(edit));
+  const ManifestRecord record = {.type = ManifestRecordType::kEdit,
+                                 .version = edit.version,
+                                 .hash = ManifestEditHash(AsBytes(bytes)),
+                                 .offset = end_offset_,
+                                 .payload = AsBytes(bytes)};
+  PERIGEE_ASSIGN_OR_RETURN(ManifestState next, ApplyManifestEdit(*base, edit, record.hash));
+
+  if (const absl::Status appended = Append(record); !appended.ok()) {
+    // Perhaps it reached the disk, perhaps not: only reading it back after a reopen can tell.
+    Poison(appended);
+    return CommitOutcome{.result = CommitResult::kUnknown,
+                         .version = 0,
+                         .head_version = base->version,
+                         .cause = health()};
+  }
+  Publish(std::move(next));
+  ++edits_since_checkpoint_;
+  CommitOutcome outcome = {.result = CommitResult::kCommitted,
+                           .version = edit.version,
+                           .head_version = edit.version,
+                           .cause = absl::OkStatus()};
+  if (const absl::Status marked = Append(MarkOf(record)); !marked.ok()) {
+    Poison(marked);
+    return outcome;
+  }
+  if (RollOverDue()) {
+    bool named = false;
+    if (const absl::Status rolled = RollOver(named); !rolled.ok()) {
+      Log(LogLevel::kWarning, "manifest.rollover_failed", std::string(rolled.message()));
+      if (named) {
+        Poison(rolled);
+      }
+    }
+    outcome.head_version = state()->version;
+  }
+  return outcome;
+}
+
+absl::Status ManifestLog::Append(const ManifestRecord& record) {
+  const std::string bytes = EncodeManifestRecord(header_.file_uuid, record);
+  PERIGEE_RETURN_IF_ERROR(WriteBlocks(*file_, record.offset, bytes));
+  end_offset_ = record.offset + bytes.size();
+  return absl::OkStatus();
+}
+
+bool ManifestLog::RollOverDue() const {
+  return end_offset_ - checkpoint_end_ >= options_.rollover_bytes ||
+         edits_since_checkpoint_ >= options_.rollover_edits;
+}
+
+absl::Status ManifestLog::RollOver(bool& named) {
+  named = false;
+  const std::shared_ptr<const ManifestState> base = state();
+  PERIGEE_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, directory_.ListManifests());
+  // A file of a roll-over that a crash cut short keeps its number for itself.
+  const uint64_t highest = numbers.empty() ? 0 : numbers.back();
+  const ManifestFileHeader header = {.features = {},
+                                     .database_uuid = base->database_uuid,
+                                     .file_uuid = Uuid::Random(),
+                                     .number = std::max(highest, header_.number) + 1,
+                                     .previous_number = header_.number};
+  const std::string name = ManifestName(header.number);
+  const std::string temporary = TemporaryName(name);
+
+  const ManifestEdit checkpoint = MakeCheckpoint(*base);
+  PERIGEE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifestEdit(checkpoint));
+  const ManifestRecord record = {.type = ManifestRecordType::kCheckpoint,
+                                 .version = checkpoint.version,
+                                 .hash = ManifestEditHash(AsBytes(bytes)),
+                                 .offset = kManifestBlockBytes,
+                                 .payload = AsBytes(bytes)};
+  const std::string content = EncodeManifestFileHeader(header) +
+                              EncodeManifestRecord(header.file_uuid, record) +
+                              EncodeManifestRecord(header.file_uuid, MarkOf(record));
+  const auto write_temporary = [this, &temporary, &content]() -> absl::Status {
+    PERIGEE_RETURN_IF_ERROR(directory_.files().Remove(temporary));  // of an attempt that failed
+    PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                             OpenManifest(directory_.file_system(), directory_.PathOf(temporary),
+                                          OpenMode::kCreateExclusive));
+    return WriteBlocks(*file, 0, content);
+  };
+  PERIGEE_RETURN_IF_ERROR(write_temporary());
+
+  // Until CURRENT is replaced the old file holds; from here on a failure leaves it open which of
+  // the two a reopen will find, so nothing may be appended to either.
+  named = true;
+  PERIGEE_RETURN_IF_ERROR(directory_.files().Publish(temporary, name));
+  PERIGEE_RETURN_IF_ERROR(directory_.files().WriteAtomically(
+      kCurrentName, AsBytes(EncodeCurrentFile({.manifest_number = header.number,
+                                               .database_uuid = header.database_uuid,
+                                               .manifest_uuid = header.file_uuid}))));
+  PERIGEE_ASSIGN_OR_RETURN(
+      file_, OpenManifest(directory_.file_system(), directory_.PathOf(name), OpenMode::kReadWrite));
+  PERIGEE_ASSIGN_OR_RETURN(ManifestState state, StateOfCheckpoint(checkpoint, record.hash));
+  header_ = header;
+  end_offset_ = content.size();
+  checkpoint_end_ = content.size();
+  edits_since_checkpoint_ = 0;
+  Publish(std::move(state));
+  return RemoveOldFiles();
+}
+
+absl::Status ManifestLog::RemoveOldFiles() {
+  PERIGEE_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, directory_.ListManifests());
+  std::vector<std::string> names;
+  for (const uint64_t number : numbers) {
+    if (number < header_.number && number != header_.previous_number) {
+      names.push_back(ManifestName(number));
+    }
+  }
+  return names.empty() ? absl::OkStatus() : directory_.files().Remove(names);
+}
+
+std::shared_ptr<const ManifestState> ManifestLog::state() const {
+  absl::MutexLock lock(&state_mutex_);
+  return state_;
+}
+
+absl::Status ManifestLog::health() const {
+  absl::MutexLock lock(&state_mutex_);
+  return failure_;
+}
+
+uint64_t ManifestLog::file_number() const {
+  absl::MutexLock lock(&commit_mutex_);
+  return header_.number;
+}
+
+void ManifestLog::Publish(ManifestState state) {
+  auto next = std::make_shared<const ManifestState>(std::move(state));
+  absl::MutexLock lock(&state_mutex_);
+  state_ = std::move(next);
+}
+
+void ManifestLog::Poison(const absl::Status& cause) {
+  Log(LogLevel::kError, "manifest.poisoned", std::string(cause.message()));
+  absl::MutexLock lock(&state_mutex_);
+  failure_ = StorageFailed("a write or flush of the manifest failed", cause);
+}
+
+}  // namespace perigee::storage
