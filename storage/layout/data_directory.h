@@ -37,7 +37,7 @@ class DataDirectory {
   struct Options {
     bool create_if_missing = false;
     bool read_only = false;
-    bool allow_network_file_system = false;
+    bool allow_network_filesystem = false;
     /// Used when the directory is initialised.
     CreationParameters creation = {};
     /// Called when the directory is initialised, with everything in place but CURRENT, which it
@@ -83,16 +83,26 @@ class DataDirectory {
   absl::StatusOr<std::vector<Uuid>> ListCodebooks();
 
  private:
-  struct Survey;
+  /// What a look at the directory found.
+  struct Survey {
+    bool has_marker = false;
+    bool has_identity = false;
+    bool has_current = false;
+    bool has_contents = false;  ///< anything besides LOCK and an empty tmp/
+    bool has_objects = false;   ///< log, segment, deletion or codebook files
+    std::vector<std::string> unknown_names;
+  };
 
-  DataDirectory(FileSystem& file_system, const std::string& path);
+  DataDirectory(FileSystem& file_system, const std::string& path) : files_(file_system, path) {}
 
   absl::StatusOr<Survey> Look();
+  absl::Status LookInto(std::string_view directory, Survey& survey);
+  absl::Status CheckState(const Survey& survey, const Options& options) const;
+  absl::Status OpenForWriting(const Options& options);
   absl::Status Initialise(const Options& options);
   absl::Status RemoveUnfinished();
   absl::Status MakeDirectories();
-  absl::Status LoadIdentity(bool read_only);
-  absl::Status EmptyTemporary(bool keep_marker);
+  absl::Status LoadIdentity();
   absl::StatusOr<std::vector<FileName>> ListParsed(std::string_view directory, FileKind kind);
 
   DurableDirectory files_;

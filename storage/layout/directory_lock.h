@@ -26,7 +26,7 @@ namespace perigee::storage {
 struct DirectoryLockOptions {
   /// NFS, CIFS, FUSE and the like are refused otherwise: their locks and flushes are not to be
   /// trusted.
-  bool allow_network_file_system = false;
+  bool allow_network_filesystem = false;
 };
 
 class DirectoryLock {
@@ -49,7 +49,7 @@ class DirectoryLock {
     uint64_t device = 0;
     uint64_t inode = 0;
   };
-  DirectoryLock(DirectoryKey key, std::unique_ptr<FileLock> file_lock);
+  explicit DirectoryLock(DirectoryKey key);
 
   DirectoryKey key_;
   std::unique_ptr<FileLock> file_lock_;

@@ -53,6 +53,9 @@ class DurableDirectory {
   absl::Status Remove(std::span<const std::string> names);
   absl::Status Remove(const std::string& name) { return Remove(std::span(&name, 1)); }
 
+  /// Removes every file in tmp/, whatever its name, but for the marker of an initialisation.
+  absl::Status RemoveTemporaries();
+
   /// Makes the files created so far in the directory of `name` durable; for a writer that creates
   /// a file under its final name (a log file, a manifest).
   absl::Status SyncDirectoryOf(std::string_view name);
@@ -69,7 +72,6 @@ class DurableDirectory {
                                                      std::string_view after = {});
 
  private:
-  std::string DirectoryPathOf(std::string_view name) const;
   absl::Status WriteTemporary(std::string_view temporary_name, std::span<const std::byte> bytes);
 
   FileSystem& file_system_;

@@ -25,6 +25,8 @@ namespace perigee::storage {
 inline constexpr std::string_view kIdentityName = "IDENTITY";
 inline constexpr std::string_view kLockName = "LOCK";
 inline constexpr std::string_view kCurrentName = "CURRENT";
+/// There while a directory is being initialised (data_directory.h, invariant 2).
+inline constexpr std::string_view kInitialisingName = "tmp/INITIALISING";
 
 inline constexpr std::string_view kLogDirectory = "wal";
 inline constexpr std::string_view kSegmentDirectory = "seg";
@@ -47,7 +49,7 @@ enum class FileKind {
   kSegment,    ///< FileName::uuid
   kDeletion,   ///< FileName::uuid
   kCodebook,   ///< FileName::uuid
-  kTemporary,  ///< the unfinished form of any of the above, in tmp/
+  kTemporary,  ///< the unfinished form of any of the above, or the marker, in tmp/
 };
 
 struct FileName {

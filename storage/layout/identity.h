@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -39,8 +40,9 @@ struct CreationParameters {
   friend bool operator==(const CreationParameters&, const CreationParameters&) = default;
 };
 
-/// How an id becomes one of 4,096 buckets (N15). One function so far: bucket = the low 12 bits of
-/// the first eight bytes, little-endian, of SHA-256(seed as 8 bytes little-endian || encoded id).
+inline constexpr uint32_t kBucketCount = 4096;
+
+/// How an id becomes one of kBucketCount buckets (N15); see BucketOf.
 enum class BucketFunction : uint32_t { kSha256 = 1 };
 
 struct Identity {
@@ -71,5 +73,9 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes);
 
 /// kUnimplemented when `identity` has ro_compat features that this version does not know.
 absl::Status CheckWritable(const Identity& identity);
+
+/// The bucket of an id by BucketFunction::kSha256: the first eight bytes, little-endian, of
+/// SHA-256(seed as eight bytes, little-endian, then the encoded id), modulo kBucketCount.
+uint32_t BucketOf(uint64_t bucket_seed, std::string_view encoded_id);
 
 }  // namespace perigee::storage
