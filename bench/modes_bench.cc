@@ -76,8 +76,8 @@ class Server {
 struct Side {
   std::string name;
   std::function<absl::StatusOr<std::vector<std::string>>(const std::vector<float>&)> ask;
-  std::vector<double> turn_p50_us;
-  std::vector<double> turn_p99_us;
+  std::vector<double> turn_p50_us = {};
+  std::vector<double> turn_p99_us = {};
   double recall = 0;
 };
 
