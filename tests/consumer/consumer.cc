@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host program: opens a database in its own process, writes, asks, closes, and finds all of it again.
+// A host program: opens a database in its own process, writes, asks, closes, and finds all of it
+// again.
 #include <perigee/database.h>
 
 #include <cstdio>
@@ -22,8 +23,9 @@ int WriteAndAsk(const std::string& directory) {
   if (!docs.ok()) {
     return Fail("create", docs.status());
   }
-  const auto written = docs->Upsert({.points = {{.id = "a", .vectors = {{"", {1, 0}}}, .payload = {{"lang", "en"}}},
-                                                {.id = 2, .vectors = {{"", {0, 1}}}}}});
+  const auto written =
+      docs->Upsert({.points = {{.id = "a", .vectors = {{"", {1, 0}}}, .payload = {{"lang", "en"}}},
+                               {.id = 2, .vectors = {{"", {0, 1}}}}}});
   if (!written.ok()) {
     return Fail("upsert", written.status());
   }
@@ -37,7 +39,8 @@ int WriteAndAsk(const std::string& directory) {
 }
 
 int FindAgain(const std::string& directory) {
-  auto db = perigee::Database::Open(directory, {.access = perigee::Access::Unrestricted(), .create_if_missing = false});
+  auto db = perigee::Database::Open(
+      directory, {.access = perigee::Access::Unrestricted(), .create_if_missing = false});
   if (!db.ok()) {
     return Fail("reopen", db.status());
   }
