@@ -40,7 +40,7 @@ struct CreationParameters {
   friend bool operator==(const CreationParameters&, const CreationParameters&) = default;
 };
 
-inline constexpr uint32_t kBucketCount = 4096;
+inline constexpr uint16_t kBucketCount = 4096;
 
 /// How an id becomes one of kBucketCount buckets (N15); see BucketOf.
 enum class BucketFunction : uint32_t { kSha256 = 1 };
