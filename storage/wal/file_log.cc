@@ -187,15 +187,23 @@ absl::Status FileLog::State::StartFile(const LogGroup* first, uint64_t group_byt
     return IsPassing(prepared.status()) ? prepared.status() : Poison(prepared.status());
   }
   LogFileEntry entry = {.number = number, .file_bytes = prepared->file_bytes, .start = end_};
+  bool takes_place = false;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (!files_.empty()) {
+      // A file that holds nothing is left out of the chain: if the flush of its name failed, the
+      // name may vanish in a power cut although later flushes of the directory succeed.
+      takes_place = files_.back().start == end_;
+      entry.predecessor_number =
+          takes_place ? files_.back().predecessor_number : files_.back().number;
+    }
+  }
   LogFileHeader header;
   header.epoch = options_.epoch;
   header.start = end_;
   header.chain = chain_;
   header.durable_lsn = first == nullptr ? end_.lsn - 1 : first->last_lsn();
-  {
-    const absl::MutexLock lock(&mutex_);
-    header.predecessor_number = files_.empty() ? 0 : files_.back().number;
-  }
+  header.predecessor_number = entry.predecessor_number;
   absl::StatusOr<std::unique_ptr<LogFileWriter>> writer =
       LogFileWriter::Create(directory_, *std::move(prepared), header, first);
   if (!writer.ok()) {
@@ -209,6 +217,10 @@ absl::Status FileLog::State::StartFile(const LogGroup* first, uint64_t group_byt
   end_ = first == nullptr ? end_ : first->next_position();
   next_file_bytes_ = std::min(next_file_bytes_ * kFileGrowth, options_.log_file_bytes);
   const absl::MutexLock lock(&mutex_);
+  if (takes_place) {
+    leftover_files_.push_back(files_.back().number);
+    files_.pop_back();
+  }
   files_.push_back(entry);
   durable_lsn_ = end_.lsn - 1;
   durable_slot_end_ = end_.slot;

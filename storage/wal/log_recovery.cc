@@ -88,19 +88,19 @@ class Recovery {
   }
 
  private:
-  // The newest files that name each other as predecessors. An older file is a leftover of a
-  // retirement whose removals reached the disk in another order; that is harmless exactly if the
-  // unbroken part begins with records that are needed next.
+  // The newest files that name each other as predecessors. A file that is passed over was taken the
+  // place of; an older one is a leftover of a retirement whose removals reached the disk in another
+  // order. The latter is harmless exactly if the unbroken part begins with what is needed next.
   absl::Status FindFiles() {
     PERIGEE_ASSIGN_OR_RETURN(std::vector<uint64_t> numbers, directory_.ListLogs());
-    while (!numbers.empty()) {
+    for (; !numbers.empty(); numbers.pop_back()) {
       if (!headers_.empty() && headers_.front().predecessor_number != numbers.back()) {
-        break;
+        log_.leftover_files.push_back(numbers.back());
+        continue;
       }
       PERIGEE_ASSIGN_OR_RETURN(const LogFileReader reader,
                                LogFileReader::Open(directory_, numbers.back()));
       headers_.insert(headers_.begin(), reader.header());
-      numbers.pop_back();
     }
     if (headers_.empty()) {
       return absl::OkStatus();
@@ -111,10 +111,11 @@ class Recovery {
                                   " is missing: the records from LSN ", request_.applied_lsn + 1,
                                   " to ", oldest.start.lsn - 1, " are not in any log file"));
     }
-    log_.leftover_files = std::move(numbers);
     for (const LogFileHeader& header : headers_) {
-      log_.files.push_back(
-          {.number = header.number, .file_bytes = header.file_bytes, .start = header.start});
+      log_.files.push_back({.number = header.number,
+                            .predecessor_number = header.predecessor_number,
+                            .file_bytes = header.file_bytes,
+                            .start = header.start});
       log_.epoch_max = std::max(log_.epoch_max, header.epoch);
       // A file gets its name only after all before it was flushed.
       durable_lsn_ = std::max({durable_lsn_, header.durable_lsn, header.start.lsn - 1});

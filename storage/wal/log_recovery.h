@@ -37,13 +37,16 @@ struct RecoveryRequest {
 /// A file of the log. The next file's start says where it ends.
 struct LogFileEntry {
   uint64_t number = 0;
+  uint64_t predecessor_number = 0;
   uint64_t file_bytes = 0;
   LogPosition start;
 };
 
 struct RecoveredLog {
-  std::vector<LogFileEntry> files;            ///< unbroken, oldest first; empty for a new log
-  std::vector<uint64_t> leftover_files;       ///< older, all applied; their removal was cut short
+  std::vector<LogFileEntry> files;  ///< unbroken, oldest first; empty for a new log
+  /// Not part of the log: older ones whose removal was cut short, and ones that a later file took
+  /// the place of before they held a group.
+  std::vector<uint64_t> leftover_files;
   TailVerdict verdict = TailVerdict::kClean;  ///< never kDamage
   uint64_t epoch_max = 0;                     ///< highest in any header or group that was read
   /// Where the next file starts: behind the last delivered group. A mark at the end is passed
