@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/encoding/uuid.h"
+#include "storage/layout/identity.h"
 
 namespace perigee::storage {
 
@@ -53,8 +54,6 @@ inline constexpr uint32_t kChecksumPageBytesSequential = 64 * 1024;
 inline constexpr uint32_t kChecksumPageBytesMax = 1024 * 1024;
 /// Rows are numbered with 32 bits, and "row + 1" must fit as well.
 inline constexpr uint64_t kSegmentRowsMax = 0xFFFF'FFFE;
-/// Buckets of ids (N15); a segment holds ids of [bucket_begin, bucket_end).
-inline constexpr uint16_t kBucketCount = 4096;
 
 /// What a section holds. `rows` is the segment's row count; every number is little-endian.
 enum class SectionKind : uint16_t {
@@ -110,7 +109,7 @@ struct SegmentHeader {
   Uuid tenant_uuid;
   uint64_t min_lsn = 0;  ///< of the rows; both 0 when the manifest entry stamps the LSN
   uint64_t max_lsn = 0;
-  uint16_t bucket_begin = 0;
+  uint16_t bucket_begin = 0;  ///< ids are of the buckets [begin, end) (N15)
   uint16_t bucket_end = kBucketCount;
   uint32_t cipher = 0;  ///< reserved: 0 = none
   Uuid key_id;          ///< reserved: nil = none
