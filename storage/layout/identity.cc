@@ -20,7 +20,6 @@ constexpr std::string_view kMagic = "PRGIDENT";
 constexpr size_t kCrcBytes = 4;
 constexpr size_t kReservedBytes = 36;
 constexpr uint64_t kBlockBytes = 4096;
-constexpr uint64_t kBuckets = 4096;
 constexpr uint32_t kSectionAlignmentSmall = 4U << 10U;
 constexpr uint32_t kSectionAlignmentLarge = 64U << 10U;
 
@@ -146,7 +145,7 @@ uint32_t BucketOf(uint64_t bucket_seed, std::string_view encoded_id) {
   ByteWriter writer;
   writer.U64(bucket_seed);
   writer.Bytes(encoded_id);
-  return static_cast<uint32_t>(ByteReader(Sha256Half(writer.bytes())).U64() % kBuckets);
+  return static_cast<uint32_t>(ByteReader(Sha256Half(writer.bytes())).U64() % kBucketCount);
 }
 
 }  // namespace perigee::storage

@@ -40,7 +40,10 @@ struct CreationParameters {
   friend bool operator==(const CreationParameters&, const CreationParameters&) = default;
 };
 
-/// How an id becomes one of 4,096 buckets (N15); see BucketOf.
+/// The one definition; segments and manifests include this header for it.
+inline constexpr uint16_t kBucketCount = 4096;
+
+/// How an id becomes one of kBucketCount buckets (N15); see BucketOf.
 enum class BucketFunction : uint32_t { kSha256 = 1 };
 
 struct Identity {
@@ -73,7 +76,7 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes);
 absl::Status CheckWritable(const Identity& identity);
 
 /// The bucket of an id by BucketFunction::kSha256: the first eight bytes, little-endian, of
-/// SHA-256(seed as eight bytes, little-endian, then the encoded id), modulo 4,096.
+/// SHA-256(seed as eight bytes, little-endian, then the encoded id), modulo kBucketCount.
 uint32_t BucketOf(uint64_t bucket_seed, std::string_view encoded_id);
 
 }  // namespace perigee::storage
