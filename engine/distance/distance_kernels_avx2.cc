@@ -5,8 +5,9 @@
 
 #include <immintrin.h>
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 #define PERIGEE_TARGET __attribute__((target("avx2,fma,f16c")))
 
@@ -66,33 +67,49 @@ PERIGEE_TARGET inline float AddLanes(const __m256* sums) {
   return one != one ? std::numeric_limits<float>::quiet_NaN() : one;
 }
 
+// One register of the last, incomplete block, of which `count` lanes are there: 0 to 8.
 template <typename Row, bool kL2>
-PERIGEE_TARGET float Kernel(const float* query, const void* row_bytes, size_t dimension) {
-  const auto* row = static_cast<const typename Row::Element*>(row_bytes);
-  __m256 sums[kRegisters];
-  for (__m256& sum : sums) {
-    sum = _mm256_setzero_ps();
+PERIGEE_TARGET inline __m256 AccumulateFirst(const float* query, const typename Row::Element* row,
+                                             size_t count, __m256 sum) {
+  if (count == 0) {
+    return sum;
   }
+  const __m256i mask = FirstLanes(count);
+  const __m256 added =
+      Accumulate<kL2>(_mm256_maskload_ps(query, mask), Row::LoadFirst(row, count), sum);
+  // Adding the product of two zeros would turn a lane of -0 into +0: absent lanes keep their sum.
+  return _mm256_blendv_ps(sum, added, _mm256_castsi256_ps(mask));
+}
+
+constexpr size_t LanesOfRegister(size_t lanes, size_t r) {
+  return lanes <= r * kWidth ? 0 : std::min(lanes - r * kWidth, kWidth);
+}
+
+// The registers are named by compile-time indices: a loop over them would keep them in memory at
+// lower levels of optimisation.
+template <typename Row, bool kL2, size_t... kRegister>
+PERIGEE_TARGET inline float Sum(const float* query, const typename Row::Element* row,
+                                size_t dimension, std::index_sequence<kRegister...> /*registers*/) {
+  __m256 sums[kRegisters] = {((void)kRegister, _mm256_setzero_ps())...};
   size_t i = 0;
   for (; i + kKernelLanes <= dimension; i += kKernelLanes) {
-    for (size_t r = 0; r < kRegisters; ++r) {
-      sums[r] = Accumulate<kL2>(_mm256_loadu_ps(query + i + r * kWidth),
-                                Row::Load(row + i + r * kWidth), sums[r]);
-    }
+    ((sums[kRegister] = Accumulate<kL2>(_mm256_loadu_ps(query + i + kRegister * kWidth),
+                                        Row::Load(row + i + kRegister * kWidth), sums[kRegister])),
+     ...);
   }
-  for (size_t r = 0; i < dimension; ++r, i += kWidth) {
-    if (dimension - i >= kWidth) {
-      sums[r] = Accumulate<kL2>(_mm256_loadu_ps(query + i), Row::Load(row + i), sums[r]);
-      continue;
-    }
-    const size_t count = dimension - i;
-    const __m256i mask = FirstLanes(count);
-    const __m256 sum = Accumulate<kL2>(_mm256_maskload_ps(query + i, mask),
-                                       Row::LoadFirst(row + i, count), sums[r]);
-    // Adding the product of two zeros would turn a lane of -0 into +0.
-    sums[r] = _mm256_blendv_ps(sums[r], sum, _mm256_castsi256_ps(mask));
+  if (i < dimension) {
+    ((sums[kRegister] =
+          AccumulateFirst<Row, kL2>(query + i + kRegister * kWidth, row + i + kRegister * kWidth,
+                                    LanesOfRegister(dimension - i, kRegister), sums[kRegister])),
+     ...);
   }
   return AddLanes(sums);
+}
+
+template <typename Row, bool kL2>
+PERIGEE_TARGET float Kernel(const float* query, const void* row, size_t dimension) {
+  return Sum<Row, kL2>(query, static_cast<const typename Row::Element*>(row), dimension,
+                       std::make_index_sequence<kRegisters>());
 }
 
 }  // namespace

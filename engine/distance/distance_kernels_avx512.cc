@@ -5,8 +5,8 @@
 
 #include <immintrin.h>
 
-#include <cmath>
 #include <limits>
+#include <utility>
 
 #define PERIGEE_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx2,fma,f16c")))
 
@@ -61,29 +61,38 @@ PERIGEE_TARGET inline float AddLanes(const __m512* sums) {
   return one != one ? std::numeric_limits<float>::quiet_NaN() : one;
 }
 
-template <typename Row, bool kL2>
-PERIGEE_TARGET float Kernel(const float* query, const void* row_bytes, size_t dimension) {
-  const auto* row = static_cast<const typename Row::Element*>(row_bytes);
-  __m512 sums[kRegisters];
-  for (__m512& sum : sums) {
-    sum = _mm512_setzero_ps();
-  }
+// The registers are named by compile-time indices: a loop over them would keep them in memory at
+// lower levels of optimisation.
+template <typename Row, bool kL2, size_t... kRegister>
+PERIGEE_TARGET inline float Sum(const float* query, const typename Row::Element* row,
+                                size_t dimension, std::index_sequence<kRegister...> /*registers*/) {
+  __m512 sums[kRegisters] = {((void)kRegister, _mm512_setzero_ps())...};
   size_t i = 0;
   for (; i + kKernelLanes <= dimension; i += kKernelLanes) {
-    for (size_t r = 0; r < kRegisters; ++r) {
-      sums[r] = Accumulate<kL2>(_mm512_loadu_ps(query + i + r * kWidth),
-                                Row::Load(row + i + r * kWidth), sums[r]);
-    }
+    ((sums[kRegister] = Accumulate<kL2>(_mm512_loadu_ps(query + i + kRegister * kWidth),
+                                        Row::Load(row + i + kRegister * kWidth), sums[kRegister])),
+     ...);
   }
-  for (size_t r = 0; i < dimension; ++r, i += kWidth) {
-    const size_t count = dimension - i;
-    const auto mask = static_cast<__mmask16>(count >= kWidth ? 0xFFFFU : (1U << count) - 1U);
-    const __m512 sum = Accumulate<kL2>(_mm512_maskz_loadu_ps(mask, query + i),
-                                       Row::LoadFirst(row + i, mask), sums[r]);
-    // Adding the product of two zeros would turn a lane of -0 into +0.
-    sums[r] = _mm512_mask_mov_ps(sums[r], mask, sum);
+  if (i < dimension) {
+    const uint64_t lanes = (uint64_t{1} << (dimension - i)) - 1;
+    // Adding the product of two zeros would turn a lane of -0 into +0: absent lanes keep their sum.
+    ((sums[kRegister] = _mm512_mask_mov_ps(
+          sums[kRegister], static_cast<__mmask16>(lanes >> (kRegister * kWidth)),
+          Accumulate<kL2>(
+              _mm512_maskz_loadu_ps(static_cast<__mmask16>(lanes >> (kRegister * kWidth)),
+                                    query + i + kRegister * kWidth),
+              Row::LoadFirst(row + i + kRegister * kWidth,
+                             static_cast<__mmask16>(lanes >> (kRegister * kWidth))),
+              sums[kRegister]))),
+     ...);
   }
   return AddLanes(sums);
+}
+
+template <typename Row, bool kL2>
+PERIGEE_TARGET float Kernel(const float* query, const void* row, size_t dimension) {
+  return Sum<Row, kL2>(query, static_cast<const typename Row::Element*>(row), dimension,
+                       std::make_index_sequence<kRegisters>());
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 //  1. cosine: 1 - dot / (|query| * |row|), l2: the root of the squared sum, dot: -dot; the last
 //  step
 //     in f64, then rounded to f32.
-//  2. A distance is never NaN or -infinity: a result that is not finite is +infinity, sorted last.
+//  2. A distance is never NaN, -infinity or -0: a result that is not finite is +infinity, sorted
+//     last, and a zero is +0, so equal distances have equal bits.
 //
 // Thread-safety: immutable after creation.
 #pragma once
@@ -46,7 +47,8 @@ class QueryVector {
         distance = -static_cast<double>(raw);
         break;
     }
-    const auto rounded = static_cast<float>(distance);
+    // Adding zero makes -0 into +0.
+    const float rounded = static_cast<float>(distance) + 0.0F;
     return std::isfinite(rounded) ? rounded : std::numeric_limits<float>::infinity();
   }
 

@@ -62,6 +62,9 @@ uint32_t DefaultEf(uint32_t k, double recall);
 /// The i-th of the rows to test, deterministic and spread evenly. Requires: row_count > 0.
 uint32_t SampleRow(uint32_t i, uint32_t row_count);
 
+/// Whether a sample of the filter could change the plan; without it none need be taken.
+bool PlanNeedsSample(const SegmentStatistics& statistics, const PlanRequest& request);
+
 QueryPlan PlanSegment(const SegmentStatistics& statistics, const PlanRequest& request,
                       const CostModel& costs = {});
 

@@ -65,7 +65,7 @@ struct SegmentSearchResult {
   std::vector<SegmentHit> hits;
   /// The worst distance returned; +infinity when there is none.
   float last_distance = 0;
-  /// Every match of the segment is among the hits: asking for more gives no more.
+  /// Every match of the segment is known to be among the hits: asking for more gives no more.
   bool exhausted = false;
   /// Every match was compared.
   bool exact = false;

@@ -27,6 +27,8 @@ inline constexpr uint32_t kHnswSectionMagic = 0x4E48'4750;  // "PGHN"
 inline constexpr uint16_t kHnswSectionVersion = 1;
 inline constexpr size_t kHnswSectionHeaderBytes = 64;
 inline constexpr uint32_t kHnswLevelMax = 32;
+/// A graph's rows fit 31 bits, which leaves a walk one bit of a 64-bit key for a mark.
+inline constexpr uint32_t kHnswRowsMax = uint32_t{1} << 31U;
 /// An unused slot of a list.
 inline constexpr uint32_t kNoLink = 0xFFFF'FFFF;
 /// In the first slot of a level-0 list: the row has no node.
