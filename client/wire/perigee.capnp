@@ -163,7 +163,10 @@ struct Query {
   withVectors @10 :VectorSelector;   # null: none
   recall @11 :Float64 = 0.95;
   exact @12 :Bool = false;
-  ef @13 :UInt32 = 0;          # 0: from recall
+  effort :union {
+    automatic @13 :Void;       # from recall
+    ef @16 :UInt32;
+  }
   timeoutMs @14 :UInt32 = 5000;
   allowPartial @15 :Bool = false;
 }
