@@ -31,7 +31,7 @@ struct RecoveryRequest {
   uint64_t manifest_durable_lsn = 0;
   uint64_t published_max_lsn = 0;
   /// Called with each group of records that is known to be flushed.
-  std::function<absl::Status(const LogGroup&)> deliver;
+  std::function<absl::Status(const LogGroup&)> deliver = nullptr;
 };
 
 /// A file of the log. The next file's start says where it ends.
