@@ -44,11 +44,12 @@ absl::Status FindOrCreate(FileSystem& file_system, const std::string& path, bool
   // "/." so that the path may be a symbolic link to a directory.
   const absl::StatusOr<FileStatus> status = file_system.Stat(path + "/.");
   if (status.ok()) {
-    return absl::OkStatus();
+    return status->is_directory ? absl::OkStatus() : NotADatabase(path, "is not a directory");
   }
   if (!absl::IsNotFound(status.status())) {
     const absl::StatusOr<FileStatus> other = file_system.Stat(path);
-    return other.ok() ? NotADatabase(path, "is not a directory") : status.status();
+    return other.ok() && !other->is_directory ? NotADatabase(path, "is not a directory")
+                                              : status.status();
   }
   if (!create) {
     return absl::NotFoundError(

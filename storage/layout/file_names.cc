@@ -58,6 +58,9 @@ std::optional<FileName> ParseLog(std::string_view name) {
 // "seg-<uuid>" is the temporary form of "seg/<uuid>".
 std::optional<FileName> ParseTemporary(std::string_view name) {
   std::string final_name(name.substr(kTemporaryDirectory.size() + 1));
+  if (final_name.find('/') != std::string::npos) {
+    return std::nullopt;
+  }
   for (const std::string_view directory : kDirectories) {
     if (final_name.starts_with(directory) && final_name.size() > directory.size() &&
         final_name[directory.size()] == '-') {

@@ -118,6 +118,7 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes) {
   if (identity.incompat_features != 0) {
     return UnknownFeature("incompat", identity.incompat_features);
   }
+  PERIGEE_RETURN_IF_ERROR(reader.status());  // a failed reader has no sixteen bytes to give
   identity.database_uuid = Uuid::FromBytes(reader.Bytes(Uuid::kBytes));
   identity.creation.log_file_bytes = reader.U64();
   identity.creation.reserve_bytes = reader.U64();
