@@ -9,6 +9,7 @@
 #include "storage/encoding/byte_codec.h"
 #include "storage/encoding/crc32c.h"
 #include "storage/foundation/error_reason.h"
+#include "tests/storage/hex_example.h"
 
 namespace perigee::storage {
 namespace {
@@ -148,6 +149,61 @@ TEST_CASE("an extent is the group zeros and a trailer that names it") {
   CHECK(trailer->group_length == group.bytes().size());
   CHECK(trailer->group_crc == group.crc());
   CHECK(trailer->chain == chain);
+}
+
+// The file that the page shows.
+std::string ExampleFile() {
+  LogFileHeader header;
+  header.database_uuid = *Uuid::Parse("00112233-4455-4677-8899-aabbccddeeff");
+  header.number = 2;
+  header.file_bytes = 65536;
+  header.salt = 0x0123456789ABCDEF;
+  header.epoch = 7;
+  header.predecessor_number = 1;
+  header.start = {.slot = 5, .lsn = 10, .previous_crc = 0xC0FFEE00};
+  header.chain = 0x0DDBA110;
+  header.durable_lsn = 9;
+  LogGroupBuilder builder(7, header.start);
+  builder.Add(3, 1, AsBytes("hello"));
+  const LogGroup group = builder.Finish();
+  std::vector<std::byte> extent(ExtentBytes(group.bytes().size()));
+  EncodeExtent(
+      group,
+      {.salt = header.salt, .file_offset = kLogBlockBytes, .durable_lsn = 9, .chain = header.chain},
+      extent);
+  std::string file = EncodeLogFileHeader(header);
+  file += AsText(extent);
+  file.resize(header.file_bytes, '\0');
+  return file;
+}
+
+TEST_CASE("the worked example of the page decodes") {
+  const std::string page = tests::ReadSourceFile("docs/formats/wal_format.md");
+  CHECK(tests::HexExample(page, "log_file") == tests::EncodeHexExample(ExampleFile()));
+  const std::string file = tests::DecodeHexExample(page, "log_file");
+  const auto bytes = AsBytes(file);
+  REQUIRE(bytes.size() == 65536);
+  const auto header = DecodeLogFileHeader(bytes.first(kLogBlockBytes));
+  REQUIRE(header.ok());
+  CHECK(header->number == 2);
+  CHECK(header->start == LogPosition{.slot = 5, .lsn = 10, .previous_crc = 0xC0FFEE00});
+  const auto group_header = DecodeGroupHeader(bytes.subspan(kLogBlockBytes));
+  REQUIRE(group_header.ok());
+  const auto group =
+      LogGroup::Decode(std::string(AsText(bytes.subspan(kLogBlockBytes, group_header->length))));
+  REQUIRE(group.ok());
+  const std::vector<LogRecord> records = group->Records();
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].lsn == 10);
+  CHECK(records[0].type == 3);
+  CHECK(records[0].catalog_version == 1);
+  CHECK(AsText(records[0].payload) == "hello");
+  const auto trailer = DecodeBlockTrailer(
+      bytes.subspan(2 * kLogBlockBytes - kBlockTrailerBytes, kBlockTrailerBytes));
+  REQUIRE(trailer.ok());
+  CHECK(trailer->salt == header->salt);
+  CHECK(trailer->durable_lsn == 9);
+  CHECK(trailer->chain == NextChain(header->chain, group->crc()));
 }
 
 }  // namespace
