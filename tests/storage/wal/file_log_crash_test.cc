@@ -8,14 +8,17 @@
 // failing.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "storage/foundation/error_reason.h"
+#include "storage/wal/group_commit_queue.h"
 #include "tests/storage/wal/log_test_bed.h"
 #include "tests/support/test_seed.h"
 
@@ -261,6 +264,71 @@ TEST_SUITE("crash") {
         }
       }
     }
+  }
+}
+
+// A write of the queue that notes what became of it.
+class NotedOperation final : public CommitOperation {
+ public:
+  explicit NotedOperation(std::string payload) : payload_(std::move(payload)) {}
+  uint16_t record_type() const override { return 1; }
+  std::span<const std::byte> record_payload() const override { return AsBytes(payload_); }
+  absl::Status Resolve(std::span<CommitOperation* const>) override { return absl::OkStatus(); }
+  void Apply(uint64_t) override {}
+
+ private:
+  std::string payload_;
+};
+
+TEST_SUITE("crash") {
+  TEST_CASE("writers of a group commit queue find every acknowledged write after a power cut") {
+    const uint64_t seed = tests::TestSeed(42);
+    std::mt19937_64 random(seed);
+    uint64_t acknowledged_in_all = 0;
+    for (int round = 0; round < 60; ++round) {
+      const uint64_t stop = 1 + random() % 80;
+      const CrashPolicy policy = kPolicies[random() % std::size(kPolicies)];
+      INFO("seed ", seed, " round ", round, " stop ", stop, " policy ", static_cast<int>(policy));
+      LogTestBed bed;
+      REQUIRE(bed.OpenLog().ok());
+      bed.disk().StopAfterChange(bed.disk().changes() + stop);
+      constexpr size_t kThreads = 3;
+      std::vector<std::vector<std::pair<uint64_t, std::string>>> acknowledged(kThreads);
+      {
+        GroupCommitOptions options;
+        options.epoch = bed.options().epoch;
+        options.durable_mark_after = absl::Microseconds(50);
+        GroupCommitQueue queue(*bed.log(), options);
+        std::vector<std::thread> threads;
+        for (size_t t = 0; t < kThreads; ++t) {
+          threads.emplace_back([&queue, &acknowledged, t] {
+            for (int i = 0; i < 30; ++i) {
+              const std::string payload = std::to_string(t) + "/" + std::to_string(i);
+              NotedOperation operation(payload + std::string(static_cast<size_t>(i) * 200, ' '));
+              const auto lsn = queue.Commit(operation);
+              if (!lsn.ok()) {
+                return;
+              }
+              acknowledged[t].emplace_back(*lsn, payload);
+            }
+          });
+        }
+        for (std::thread& thread : threads) {
+          thread.join();
+        }
+      }
+      bed.Crash(policy, random());
+      REQUIRE(bed.OpenLog().ok());
+      for (const auto& of_thread : acknowledged) {
+        for (const auto& [lsn, payload] : of_thread) {
+          ++acknowledged_in_all;
+          REQUIRE(lsn <= bed.replayed().size());
+          CHECK(bed.replayed()[lsn - 1].first == lsn);
+          CHECK(bed.replayed()[lsn - 1].second.rfind(payload, 0) == 0);
+        }
+      }
+    }
+    CHECK(acknowledged_in_all > 500);
   }
 }
 
