@@ -5,6 +5,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "engine/collection/collection_description.h"
 #include "engine/collection/collection_reader.h"
 #include "engine/collection/collection_writer.h"

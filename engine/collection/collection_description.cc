@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/collection/collection_description.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,17 +24,6 @@ uint64_t LiveVectors(const SegmentView& view, size_t ordinal, size_t vectors) {
   return count;
 }
 
-bool AnyIndexDamaged(const CollectionSnapshot& snapshot) {
-  for (const std::shared_ptr<SealedSegment>& segment : snapshot.sealed()) {
-    for (size_t ordinal = 0; ordinal < snapshot.schema().vectors.size(); ++ordinal) {
-      if (segment->index_state(ordinal) == DerivedState::kDamaged) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
 std::string StateInWords(const CollectionSnapshot& snapshot, const CollectionSizes& sizes) {
   if (!snapshot.missing().empty()) {
     const MissingSegment& missing = snapshot.missing().front();
@@ -43,7 +31,7 @@ std::string StateInWords(const CollectionSnapshot& snapshot, const CollectionSiz
                         " segment(s) cannot be read, first ", missing.uuid.ToString(), ": ",
                         missing.status.message());
   }
-  if (AnyIndexDamaged(snapshot)) {
+  if (sizes.index_damaged) {
     return "index: rebuilding";
   }
   if (sizes.frozen_segments > 0) {

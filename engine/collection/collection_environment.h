@@ -9,6 +9,7 @@
 // thread that applies log records.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -38,6 +39,8 @@ struct CollectionEnvironment {
   std::function<absl::Status()> check_space;
   /// There may be something to seal, compact or retire.
   std::function<void()> wake_maintenance;
+  /// Every record up to here is durable, applied and published, in every collection.
+  std::atomic<uint64_t> visible_lsn = 0;
   /// Collections that the current group of the log has changed.
   std::vector<std::shared_ptr<CollectionCore>> touched;
 };

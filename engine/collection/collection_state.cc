@@ -122,6 +122,11 @@ bool CollectionState::HasUnsealed() const {
          !segments_.frozen.empty() || !unpublished_.empty() || last_death_lsn_ > applied_lsn_;
 }
 
+bool CollectionState::HasUnpublished() const {
+  absl::MutexLock lock(&mutex_);
+  return !unpublished_.empty();
+}
+
 CollectionSizes CollectionState::sizes() const {
   absl::MutexLock lock(&mutex_);
   CollectionSizes sizes;
@@ -139,8 +144,17 @@ CollectionSizes CollectionState::sizes() const {
   for (const std::shared_ptr<SealedSegment>& sealed : segments_.sealed) {
     sizes.memory_bytes += sealed->memory_bytes();
     sizes.disk_bytes += sealed->file_bytes();
+    for (size_t ordinal = 0; ordinal < identity_.schema->vectors.size(); ++ordinal) {
+      sizes.index_damaged =
+          sizes.index_damaged || sealed->index_state(ordinal) == DerivedState::kDamaged;
+    }
   }
   return sizes;
+}
+
+std::vector<std::shared_ptr<SealedSegment>> CollectionState::sealed() const {
+  absl::MutexLock lock(&mutex_);
+  return segments_.sealed;
 }
 
 bool CollectionState::WaitForRoom(uint32_t frozen_max, absl::Duration wait,
@@ -226,7 +240,7 @@ CheckpointCut CollectionState::Cut(const GrowingSegment* sealing, uint64_t visib
     if (!newer) {
       continue;
     }
-    DeathsOfSegment deaths{segment, {}};
+    DeathsOfSegment deaths{segment, cut.applied_lsn, {}};
     segment->deletions().ForEachDead(0, cut.applied_lsn, [&deaths](uint32_t row, uint64_t lsn) {
       deaths.dead_rows.push_back({row, lsn});
     });

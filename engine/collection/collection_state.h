@@ -54,6 +54,7 @@ struct FrozenWork {
 /// All deaths of one segment up to a checkpoint, because some are newer than its deletion file.
 struct DeathsOfSegment {
   std::shared_ptr<SealedSegment> segment;
+  uint64_t complete_lsn = 0;  ///< every death up to here is listed
   std::vector<storage::DeadRow> dead_rows;
 };
 
@@ -74,6 +75,7 @@ struct CollectionSizes {
   uint64_t memory_bytes = 0;
   uint64_t disk_bytes = 0;
   uint64_t applied_lsn = 0;
+  bool index_damaged = false;  ///< a sealed segment is searched without its graph (D16)
 };
 
 class CollectionState {
@@ -108,7 +110,10 @@ class CollectionState {
   size_t frozen_count() const;
   /// Anything that is in the log only: rows, deaths or attached segments.
   bool HasUnsealed() const;
+  /// Attached segments that the manifest does not name yet.
+  bool HasUnpublished() const;
   CollectionSizes sizes() const;
+  std::vector<std::shared_ptr<SealedSegment>> sealed() const;
 
   /// Waits until fewer than `frozen_max` frozen segments are left; false after `wait` or when
   /// `*stop` turned true.

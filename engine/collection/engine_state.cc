@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/collection/engine_state.h"
 
-#include <pthread.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,22 +8,9 @@
 #include "storage/foundation/log.h"
 #include "storage/foundation/status_macros.h"
 #include "storage/foundation/string_view_bridge.h"
+#include "storage/io/fork_generation.h"
 
 namespace perigee::engine {
-namespace {
-
-// Counts the forks between the first process and this one. The handler runs in the child before
-// fork() returns there, so no call of the child can see the old number.
-std::atomic<uint64_t>& ForkGeneration() {
-  static std::atomic<uint64_t> generation = 0;
-  static const int registered =
-      pthread_atfork(nullptr, nullptr, [] { ForkGeneration().fetch_add(1); });
-  (void)registered;
-  return generation;
-}
-
-}  // namespace
-
 WorkPermit::~WorkPermit() {
   if (state_ != nullptr) {
     state_->EndWork();
@@ -33,9 +18,9 @@ WorkPermit::~WorkPermit() {
 }
 
 EngineState::EngineState(Options options)
-    : options_(std::move(options)), fork_generation_(ForkGeneration().load()) {}
+    : options_(std::move(options)), fork_generation_(storage::ForkGeneration()) {}
 
-bool EngineState::forked() const { return ForkGeneration().load() != fork_generation_; }
+bool EngineState::forked() const { return storage::ForkGeneration() != fork_generation_; }
 
 absl::Status EngineState::CheckOpen() const {
   if (forked()) {
@@ -62,8 +47,13 @@ absl::Status EngineState::CheckWritable() const {
 
 absl::StatusOr<WorkPermit> EngineState::BeginWork() {
   PERIGEE_RETURN_IF_ERROR(CheckWritable());
+  return BeginLook();
+}
+
+absl::StatusOr<WorkPermit> EngineState::BeginLook() {
+  PERIGEE_RETURN_IF_ERROR(CheckOpen());
   absl::MutexLock lock(&mutex_);
-  // Close() sets the flag before it takes the lock, so either it sees this permit or we see it.
+  // The flag is set before WaitIdle takes the lock, so either it sees this permit or we see it.
   if (closed()) {
     return CheckOpen();
   }
@@ -76,16 +66,12 @@ void EngineState::EndWork() {
   --permits_;
 }
 
-bool EngineState::Close() {
-  if (closed_.exchange(true)) {
-    return false;
+void EngineState::WaitIdle() {
+  if (forked()) {
+    return;  // the holders of permits do not exist in this process
   }
-  // In a forked child the holders of permits do not exist.
-  if (!forked()) {
-    const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return permits_ == 0; };
-    absl::MutexLock lock(&mutex_, absl::Condition(&idle));
-  }
-  return true;
+  const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return permits_ == 0; };
+  absl::MutexLock lock(&mutex_, absl::Condition(&idle));
 }
 
 void EngineState::Fail(const absl::Status& status) {

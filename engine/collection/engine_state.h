@@ -9,7 +9,7 @@
 //     again (D5: a failed flush is never retried).
 //  2. The failure callback runs at most once, outside of every lock of this class.
 //  3. In a forked child every check fails, because the threads and the lock did not come along.
-//  4. Work that needs more than memory (the log, the manifest, files) holds a WorkPermit; Close
+//  4. Work that needs more than memory (the log, the manifest, files) holds a WorkPermit; WaitIdle
 //     returns only when none is left, so nobody uses a part that is being taken down.
 //
 // Thread-safety: all methods may be called from every thread.
@@ -64,11 +64,16 @@ class EngineState {
   /// Ok, or kStorageFailed with the cause.
   absl::Status storage_error() const;
 
-  /// Ok to use log, manifest and files while the permit lives; errors as of CheckWritable.
+  /// Ok to write to log, manifest and files while the permit lives; errors as of CheckWritable.
   absl::StatusOr<WorkPermit> BeginWork();
+  /// Ok to look at them; errors as of CheckOpen.
+  absl::StatusOr<WorkPermit> BeginLook();
 
-  /// Refuses further work, then waits for the permits that are out. False when closed before.
-  bool Close();
+  /// Refuses everything from now on. False when closed before.
+  bool MarkClosed() { return !closed_.exchange(true); }
+  /// Waits for the permits that are out; afterwards no part of the database is in use.
+  /// Requires: MarkClosed was called.
+  void WaitIdle();
   bool closed() const { return closed_.load(); }
   bool forked() const;
 

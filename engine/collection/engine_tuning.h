@@ -41,6 +41,8 @@ struct EngineTuning {
   /// Rows of a merged segment at most (N19: 1 to 8 million).
   uint64_t compaction_rows_max = 2'000'000;
 
+  /// When no write follows for this long, the log says durably that the last one was durable (D7).
+  absl::Duration durable_mark_after = absl::Milliseconds(100);
   /// Prepare log files on a thread of their own; tests that count calls want this off.
   bool log_preallocation = true;
 };

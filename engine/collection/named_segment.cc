@@ -49,7 +49,7 @@ void Abandon(const CollectionEnvironment& environment, const std::string& tempor
 
 }  // namespace
 
-absl::StatusOr<NamedSegment> BuildNamedSegment(const CollectionEnvironment& environment,
+absl::StatusOr<NamedSegment> BuildNamedSegment(CollectionEnvironment& environment,
                                                const CollectionIdentity& identity,
                                                std::span<const RowSource* const> sources,
                                                const NamedSegmentOptions& options) {
@@ -78,7 +78,7 @@ absl::StatusOr<NamedSegment> BuildNamedSegment(const CollectionEnvironment& envi
   if (built->row_count == 0) {
     return named;
   }
-  PERIGEE_RETURN_IF_ERROR(directory.files().Publish(temporary_name, final_name));
+  PERIGEE_RETURN_IF_ERROR(GiveFinalName(environment, temporary_name, final_name));
   named.entry = EntryOf(header, *built);
   absl::StatusOr<std::shared_ptr<SealedSegment>> opened =
       OpenNamedSegment(directory, identity.schema, named.entry);
@@ -87,6 +87,15 @@ absl::StatusOr<NamedSegment> BuildNamedSegment(const CollectionEnvironment& envi
     return opened.status();
   }
   named.segment = *std::move(opened);
+  return named;
+}
+
+absl::Status GiveFinalName(CollectionEnvironment& environment, const std::string& temporary_name,
+                           const std::string& final_name) {
+  absl::Status named = environment.directory->files().Publish(temporary_name, final_name);
+  if (!named.ok() && named.code() != absl::StatusCode::kResourceExhausted) {
+    environment.state.Fail(named);
+  }
   return named;
 }
 

@@ -37,15 +37,20 @@ struct NamedSegmentOptions {
   uint64_t horizon_lsn = 0;
   /// Without graphs: while the log is replayed, time to open counts more.
   bool with_indexes = true;
-  std::function<void(const SegmentBuildProgress&)> on_progress;
-  Cancellation cancellation;
+  std::function<void(const SegmentBuildProgress&)> on_progress = nullptr;
+  Cancellation cancellation = {};
 };
 
 /// The caller publishes the result or removes it with RemoveUnpublished.
-absl::StatusOr<NamedSegment> BuildNamedSegment(const CollectionEnvironment& environment,
+absl::StatusOr<NamedSegment> BuildNamedSegment(CollectionEnvironment& environment,
                                                const CollectionIdentity& identity,
                                                std::span<const RowSource* const> sources,
                                                const NamedSegmentOptions& options);
+
+/// Gives a finished file its final name. A failure other than a full disk is a storage failure: a
+/// directory that could not be flushed must not be flushed again (D5).
+absl::Status GiveFinalName(CollectionEnvironment& environment, const std::string& temporary_name,
+                           const std::string& final_name);
 
 /// Removes the file of a segment that was not published; a failure is only logged, because an
 /// unknown file does no harm and is reported at the next open.

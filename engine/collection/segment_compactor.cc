@@ -121,7 +121,7 @@ std::vector<size_t> PlanRewrite(std::span<const SegmentSize> segments, const Eng
 
 absl::StatusOr<bool> RewriteSegments(const std::shared_ptr<CollectionCore>& collection,
                                      RewriteGoal goal) {
-  const CollectionEnvironment& environment = collection->environment();
+  CollectionEnvironment& environment = collection->environment();
   const EngineTuning& tuning = environment.tuning;
   uint64_t horizon_lsn = 0;
   const std::vector<std::shared_ptr<SealedSegment>> segments =

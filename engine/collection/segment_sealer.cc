@@ -17,7 +17,7 @@ absl::Status SealOldestFrozen(const std::shared_ptr<CollectionCore>& collection,
   if (!work.has_value()) {
     return absl::OkStatus();
   }
-  const CollectionEnvironment& environment = collection->environment();
+  CollectionEnvironment& environment = collection->environment();
   const std::array<const RowSource*, 1> sources = {work->segment.get()};
   PERIGEE_ASSIGN_OR_RETURN(
       NamedSegment named,

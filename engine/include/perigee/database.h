@@ -61,6 +61,8 @@ class Database {
   /// Stops background work, writes a clean end to the log and releases the directory. Idempotent.
   absl::Status Close();
 
+  /// On whose behalf calls on this handle run.
+  const Access& access() const { return access_; }
   /// For the bulk loader and the server's parts inside the project.
   const std::shared_ptr<engine::DatabaseCore>& core() const { return core_; }
 

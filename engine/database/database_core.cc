@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/database/database_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/database/catalog_operation.h"
+#include "engine/database/database_recovery.h"
+#include "engine/database/database_status.h"
+#include "storage/foundation/error_reason.h"
+#include "storage/foundation/log.h"
+#include "storage/foundation/status_macros.h"
+#include "storage/foundation/string_view_bridge.h"
+#include "storage/io/posix_file_system.h"
+
+namespace perigee::engine {
+namespace {
+
+// A read-only open races with the writer's clean-up: files that the manifest named a moment ago may
+// be gone. Reading the manifest again then shows their successors.
+constexpr int kReadOnlyAttempts = 5;
+// The log cannot shrink below the file in use and the one prepared behind it.
+constexpr uint64_t kLogFilesMin = 4;
+
+storage::DataDirectory::Options DirectoryOptions(const OpenOptions& options) {
+  storage::DataDirectory::Options directory;
+  directory.create_if_missing = options.create_if_missing && !options.read_only;
+  directory.read_only = options.read_only;
+  directory.allow_network_filesystem = options.allow_network_filesystem;
+  directory.creation = {.log_file_bytes = options.creation.log_file_bytes,
+                        .section_alignment_bytes = options.creation.section_alignment_bytes,
+                        .reserve_bytes = options.creation.reserve_bytes};
+  directory.initialise_contents = [](storage::DataDirectory& created) {
+    return storage::ManifestLog::Create(created, {}).status();
+  };
+  return directory;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<DatabaseCore>> DatabaseCore::Open(const std::string& directory,
+                                                                 const OpenOptions& options) {
+  std::unique_ptr<storage::FileSystem> file_system = std::make_unique<storage::PosixFileSystem>();
+  EngineTuning tuning;
+  tuning.growing_bytes_max = std::max<uint64_t>(options.growing_segment_bytes_max, 1);
+  PERIGEE_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseCore> core,
+                           Open(*file_system, directory, options, tuning));
+  core->owned_file_system_ = std::move(file_system);
+  return core;
+}
+
+absl::StatusOr<std::shared_ptr<DatabaseCore>> DatabaseCore::Open(storage::FileSystem& file_system,
+                                                                 const std::string& directory,
+                                                                 const OpenOptions& options,
+                                                                 const EngineTuning& tuning) {
+  std::shared_ptr<DatabaseCore> core(new DatabaseCore(file_system, options, tuning));
+  absl::Status opened = core->OpenDirectory(directory);
+  if (opened.ok()) {
+    opened = options.read_only ? core->OpenReadOnly() : core->OpenReadWrite();
+  }
+  if (!opened.ok()) {
+    return WithContext(opened, absl::StrCat("opening ", directory));
+  }
+  return core;
+}
+
+DatabaseCore::DatabaseCore(storage::FileSystem& file_system, const OpenOptions& options,
+                           const EngineTuning& tuning)
+    : file_system_(file_system),
+      options_(options),
+      tuning_(tuning),
+      io_backend_(file_system.name()) {}
+
+DatabaseCore::~DatabaseCore() {
+  const absl::Status closed = Close();
+  if (!closed.ok()) {
+    Log(LogLevel::kWarning, "database.close", Std(closed.message()));
+  }
+}
+
+absl::Status DatabaseCore::OpenDirectory(const std::string& path) {
+  PERIGEE_ASSIGN_OR_RETURN(
+      directory_, storage::DataDirectory::Open(file_system_, path, DirectoryOptions(options_)));
+  PERIGEE_ASSIGN_OR_RETURN(
+      manifest_, storage::ManifestLog::Open(*directory_, {.read_only = options_.read_only}));
+  return absl::OkStatus();
+}
+
+void DatabaseCore::StartEnvironment(uint64_t epoch) {
+  environment_ = std::make_shared<CollectionEnvironment>(
+      EngineState::Options{.epoch = epoch,
+                           .read_only = options_.read_only,
+                           .on_storage_failed = options_.on_storage_failed});
+  environment_->tuning = tuning_;
+  environment_->file_system = &file_system_;
+  environment_->directory = directory_.get();
+  if (options_.maintenance_threads == 0) {
+    environment_->tuning.room_wait_max = absl::ZeroDuration();  // nobody would make room
+  }
+  space_guard_ = std::make_unique<DiskSpaceGuard>(file_system_, directory_->path(),
+                                                  options_.disk_free_bytes_min);
+  environment_->check_space = [this] { return space_guard_->Check(); };
+}
+
+absl::Status DatabaseCore::OpenReadWrite() {
+  const std::shared_ptr<const storage::ManifestState> before = manifest_->state();
+  StartEnvironment(before->epoch + 1);
+  publisher_ = std::make_unique<ManifestPublisher>(*environment_, catalog_, *manifest_);
+  environment_->publisher = publisher_.get();
+  DatabaseRecovery recovery(environment_, catalog_);
+  // What the manifest names is opened before the new epoch is written, so that a directory which
+  // cannot be opened stays as it is.
+  PERIGEE_RETURN_IF_ERROR(recovery.LoadCollections(*before));
+  PERIGEE_RETURN_IF_ERROR(recovery.FindStrays(*before));
+  PERIGEE_RETURN_IF_ERROR(publisher_->BeginEpoch());
+  PERIGEE_RETURN_IF_ERROR(OpenLog(recovery.published_max_lsn(), recovery));
+  PERIGEE_RETURN_IF_ERROR(recovery.Finish(log_->end().lsn - 1));
+  warnings_ = recovery.warnings();
+  for (const std::string& warning : warnings_) {
+    Log(LogLevel::kWarning, "open.warning", warning);
+  }
+  publisher_->SetLog(log_.get());
+  // Collections and attached segments that only the log knew.
+  PERIGEE_RETURN_IF_ERROR(publisher_->PublishCatalog());
+  for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
+    if (collection->state().HasUnpublished()) {
+      SegmentChange repeated;
+      repeated.collection = collection;
+      PERIGEE_RETURN_IF_ERROR(publisher_->Publish(repeated));
+    }
+  }
+  StartThreads();
+  return absl::OkStatus();
+}
+
+absl::Status DatabaseCore::OpenLog(uint64_t published_max_lsn, DatabaseRecovery& recovery) {
+  const std::shared_ptr<const storage::ManifestState> state = manifest_->state();
+  const storage::FileLogOptions options = {
+      .epoch = environment_->state.epoch(),
+      .applied_lsn = state->min_applied_lsn(),
+      .manifest_durable_lsn = state->durable_lsn,
+      .published_max_lsn = published_max_lsn,
+      .log_file_bytes = directory_->identity().creation.log_file_bytes,
+      .background_preallocation = tuning_.log_preallocation};
+  PERIGEE_ASSIGN_OR_RETURN(
+      log_,
+      storage::FileLog::Open(*directory_, options, [&recovery](const storage::LogRecord& record) {
+        return recovery.Replay(record);
+      }));
+  return absl::OkStatus();
+}
+
+void DatabaseCore::StartThreads() {
+  const uint64_t log_bytes_max = std::max(
+      options_.log_bytes_max, kLogFilesMin * directory_->identity().creation.log_file_bytes);
+  maintenance_ =
+      std::make_unique<DatabaseMaintenance>(*environment_, catalog_, *log_, log_bytes_max);
+  scheduler_ = std::make_unique<MaintenanceScheduler>(options_.maintenance_threads,
+                                                      [this] { return maintenance_->RunOnce(); });
+  queue_ = std::make_unique<storage::GroupCommitQueue>(
+      *log_,
+      storage::GroupCommitOptions{
+          .epoch = environment_->state.epoch(),
+          .durable_mark_after = tuning_.durable_mark_after,
+          .on_group_applied = [this](uint64_t last_lsn) { OnGroupApplied(last_lsn); },
+          .on_failed = [this](const absl::Status& status) { environment_->state.Fail(status); }});
+  environment_->queue = queue_.get();
+}
+
+void DatabaseCore::OnGroupApplied(uint64_t last_lsn) {
+  bool work = maintenance_->LogTooLarge();
+  for (const std::shared_ptr<CollectionCore>& collection : environment_->touched) {
+    collection->state().PublishGroup(last_lsn);
+    work = work || collection->state().frozen_count() > 0;
+  }
+  environment_->touched.clear();
+  environment_->visible_lsn.store(last_lsn);
+  if (work) {
+    scheduler_->Wake();
+  }
+}
+
+absl::Status DatabaseCore::OpenReadOnly() {
+  absl::Status loaded = LoadReadOnly();
+  for (int attempt = 1; !loaded.ok() && attempt < kReadOnlyAttempts; ++attempt) {
+    PERIGEE_ASSIGN_OR_RETURN(manifest_,
+                             storage::ManifestLog::Open(*directory_, {.read_only = true}));
+    loaded = LoadReadOnly();
+  }
+  return loaded;
+}
+
+absl::Status DatabaseCore::LoadReadOnly() {
+  const std::shared_ptr<const storage::ManifestState> state = manifest_->state();
+  StartEnvironment(state->epoch);
+  for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
+    catalog_.Remove(collection->uuid());
+  }
+  DatabaseRecovery recovery(environment_, catalog_);
+  PERIGEE_RETURN_IF_ERROR(recovery.LoadCollections(*state));
+  warnings_ = recovery.warnings();
+  const std::vector<std::shared_ptr<CollectionCore>> collections = catalog_.List();
+  const bool any_missing =
+      std::any_of(collections.begin(), collections.end(),
+                  [](const auto& collection) { return collection->state().damaged(); });
+  if (any_missing) {
+    PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<storage::ManifestLog> again,
+                             storage::ManifestLog::Open(*directory_, {.read_only = true}));
+    if (again->state()->version != state->version) {
+      return ErrorWithReason(ErrorReason::kStale, "the writer replaced segments meanwhile");
+    }
+  }
+  environment_->visible_lsn.store(state->min_applied_lsn());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<CollectionCore>> DatabaseCore::CreateCollection(
+    std::string_view name, const CollectionSchema& schema) {
+  PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment_->state.BeginWork());
+  PERIGEE_RETURN_IF_ERROR(ValidateCollectionName(name));
+  PERIGEE_RETURN_IF_ERROR(Validate(schema));
+  CreateCollectionRecord record;
+  record.collection = storage::Uuid::Random();
+  record.hash_seed = directory_->identity().bucket_seed;
+  record.name = std::string(name);
+  record.schema = schema;
+  CreateOperation operation(std::move(record), environment_, catalog_);
+  PERIGEE_RETURN_IF_ERROR(queue_->Commit(operation).status());
+  // The collection exists from here on; the manifest learns of it now rather than with the next
+  // seal, so that read-only readers see it. A failure is told by the state of the database.
+  publisher_->PublishCatalog().IgnoreError();
+  return operation.created();
+}
+
+absl::StatusOr<std::shared_ptr<CollectionCore>> DatabaseCore::FindCollection(
+    std::string_view name) const {
+  PERIGEE_RETURN_IF_ERROR(environment_->state.CheckOpen());
+  return catalog_.Require(name);
+}
+
+absl::Status DatabaseCore::DropCollection(std::string_view name) {
+  PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment_->state.BeginWork());
+  PERIGEE_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> collection,
+                           catalog_.Require(name));
+  DropOperation operation(collection, catalog_);
+  PERIGEE_RETURN_IF_ERROR(queue_->Commit(operation).status());
+  publisher_->PublishCatalog().IgnoreError();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::shared_ptr<CollectionCore>>> DatabaseCore::ListCollections() const {
+  PERIGEE_RETURN_IF_ERROR(environment_->state.CheckOpen());
+  return catalog_.List();
+}
+
+absl::StatusOr<DatabaseStatus> DatabaseCore::Status() const {
+  PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment_->state.BeginLook());
+  StatusSources sources{.environment = environment_.get(),
+                        .catalog = &catalog_,
+                        .manifest = manifest_.get(),
+                        .log = log_.get(),
+                        .io_backend = io_backend_,
+                        .warnings = warnings_};
+  return MakeDatabaseStatus(sources);
+}
+
+absl::Status DatabaseCore::Flush() {
+  PERIGEE_RETURN_IF_ERROR(environment_->state.CheckWritable());
+  for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
+    const absl::Status flushed = collection->Flush();
+    if (!flushed.ok() && !collection->dropped()) {
+      return flushed;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DatabaseCore::Close() {
+  if (environment_ == nullptr) {
+    return absl::OkStatus();  // Open failed early
+  }
+  if (environment_->state.forked()) {
+    LeakParts();
+    return absl::OkStatus();
+  }
+  absl::MutexLock lock(&close_mutex_);
+  if (!environment_->state.MarkClosed()) {
+    return close_status_;
+  }
+  for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
+    collection->RequestStop();
+  }
+  if (scheduler_ != nullptr) {
+    scheduler_->Stop();
+  }
+  environment_->state.WaitIdle();
+  if (queue_ != nullptr) {
+    queue_->Stop();
+    // Without a queue the open was not finished, and the end of the log is not ours to seal.
+    if (environment_->state.storage_error().ok()) {
+      close_status_ = log_->Close();
+    }
+  }
+  queue_.reset();
+  log_.reset();
+  manifest_.reset();
+  directory_.reset();  // releases the lock, last
+  return close_status_;
+}
+
+void DatabaseCore::LeakParts() {
+  // The threads that these would join do not exist here, and their mutexes may be held for ever.
+  (void)scheduler_.release();
+  (void)queue_.release();
+  (void)log_.release();
+  (void)manifest_.release();
+  (void)directory_.release();
+}
+
+}  // namespace perigee::engine

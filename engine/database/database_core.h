@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DatabaseCore: one open directory: owns its parts, opens them in order and takes them down in the
+// opposite order. Rights are checked by Database and Collection, not here.
+//
+//   directory -> manifest -> publisher -> collections -> log (replay) -> queue -> maintenance
+//
+// Invariants:
+//  1. A failed Open leaves nothing running and, besides a new epoch, nothing changed.
+//  2. After Close, or in a forked child, no part is used any more; collections that outlive the
+//     core answer kFailedPrecondition.
+//  3. A read-only core has neither lock, log, queue nor threads (N9).
+//
+// Thread-safety: all methods may be called from every thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "engine/collection/collection_core.h"
+#include "engine/database/collection_catalog.h"
+#include "engine/database/database_maintenance.h"
+#include "engine/database/disk_space_guard.h"
+#include "engine/database/maintenance_scheduler.h"
+#include "engine/database/manifest_publisher.h"
+#include "perigee/options.h"
+#include "storage/io/file_system.h"
+#include "storage/layout/data_directory.h"
+#include "storage/manifest/manifest_log.h"
+#include "storage/wal/file_log.h"
+#include "storage/wal/group_commit_queue.h"
+
+namespace perigee::engine {
+
+class DatabaseCore {
+ public:
+  /// Chooses the file system that `options` asks for.
+  static absl::StatusOr<std::shared_ptr<DatabaseCore>> Open(const std::string& directory,
+                                                            const OpenOptions& options);
+  /// On a given file system, which outlives the core; for tests and tools.
+  static absl::StatusOr<std::shared_ptr<DatabaseCore>> Open(storage::FileSystem& file_system,
+                                                            const std::string& directory,
+                                                            const OpenOptions& options,
+                                                            const EngineTuning& tuning);
+  ~DatabaseCore();
+  DatabaseCore(const DatabaseCore&) = delete;
+  DatabaseCore& operator=(const DatabaseCore&) = delete;
+
+  absl::StatusOr<std::shared_ptr<CollectionCore>> CreateCollection(std::string_view name,
+                                                                   const CollectionSchema& schema);
+  absl::StatusOr<std::shared_ptr<CollectionCore>> FindCollection(std::string_view name) const;
+  absl::Status DropCollection(std::string_view name);
+  /// In the order of names.
+  absl::StatusOr<std::vector<std::shared_ptr<CollectionCore>>> ListCollections() const;
+  absl::StatusOr<DatabaseStatus> Status() const;
+  absl::Status Flush();
+  /// Idempotent; a second caller waits for the first.
+  absl::Status Close();
+
+  CollectionEnvironment& environment() const { return *environment_; }
+
+ private:
+  DatabaseCore(storage::FileSystem& file_system, const OpenOptions& options,
+               const EngineTuning& tuning);
+
+  absl::Status OpenDirectory(const std::string& path);
+  absl::Status OpenReadWrite();
+  absl::Status OpenReadOnly();
+  absl::Status LoadReadOnly();
+  void StartEnvironment(uint64_t epoch);
+  absl::Status OpenLog(uint64_t published_max_lsn, class DatabaseRecovery& recovery);
+  void StartThreads();
+  void OnGroupApplied(uint64_t last_lsn);
+  void LeakParts();
+
+  storage::FileSystem& file_system_;
+  const OpenOptions options_;
+  const EngineTuning tuning_;
+  std::unique_ptr<storage::FileSystem> owned_file_system_;
+
+  std::unique_ptr<storage::DataDirectory> directory_;
+  std::unique_ptr<storage::ManifestLog> manifest_;
+  std::shared_ptr<CollectionEnvironment> environment_;
+  CollectionCatalog catalog_;
+  std::unique_ptr<ManifestPublisher> publisher_;
+  std::unique_ptr<DiskSpaceGuard> space_guard_;
+  std::unique_ptr<storage::FileLog> log_;
+  std::unique_ptr<storage::GroupCommitQueue> queue_;
+  std::unique_ptr<DatabaseMaintenance> maintenance_;
+  std::unique_ptr<MaintenanceScheduler> scheduler_;
+  std::vector<std::string> warnings_;
+  std::string io_backend_;
+
+  absl::Mutex close_mutex_;
+  absl::Status close_status_ ABSL_GUARDED_BY(close_mutex_);
+};
+
+}  // namespace perigee::engine

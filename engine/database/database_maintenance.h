@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DatabaseMaintenance: decides what is done next in the background: seal frozen segments, free the
+// log when it is too large, rewrite segments.
+//
+// Invariants:
+//  1. Sealing goes before rewriting, because writers may be waiting for it.
+//  2. A failed seal is tried again after each pause of seal_retry_pauses, with a new file; after
+//     the last one the database takes no writes (storage.md 3).
+//  3. Work for a dropped collection or a closing database ends quietly.
+//
+// Thread-safety: RunOnce may run on several threads at once; the claims of CollectionCore keep them
+// from doing the same work.
+#pragma once
+
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "engine/collection/collection_environment.h"
+#include "engine/database/collection_catalog.h"
+#include "storage/wal/file_log.h"
+
+namespace perigee::engine {
+
+class DatabaseMaintenance {
+ public:
+  /// `log_bytes_max`: size of the log at which everything is sealed. All arguments outlive the
+  /// object.
+  DatabaseMaintenance(CollectionEnvironment& environment, CollectionCatalog& catalog,
+                      const storage::FileLog& log, uint64_t log_bytes_max)
+      : environment_(environment), catalog_(catalog), log_(log), log_bytes_max_(log_bytes_max) {}
+
+  /// One piece of work; for MaintenanceScheduler.
+  absl::Duration RunOnce();
+  /// Whether the log is so large that collections must be sealed.
+  bool LogTooLarge() const { return log_.status().file_bytes > log_bytes_max_; }
+
+ private:
+  struct Retry {
+    size_t failures = 0;
+    absl::Time not_before = absl::InfinitePast();
+  };
+  /// A collection's claim to seal or rewrite, when its last failure is long enough ago.
+  bool Due(const storage::Uuid& collection, absl::Duration* pause) const;
+  /// Books the outcome of a piece of work for `collection`.
+  void Settle(const CollectionCore& collection, const absl::Status& status);
+
+  void FreezeForLog();
+  bool SealOne(absl::Duration* pause);
+  bool RewriteOne();
+
+  CollectionEnvironment& environment_;
+  CollectionCatalog& catalog_;
+  const storage::FileLog& log_;
+  const uint64_t log_bytes_max_;
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<storage::Uuid, Retry> retries_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace perigee::engine
