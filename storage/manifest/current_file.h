@@ -21,8 +21,8 @@ inline constexpr size_t kCurrentFileBytesMax = 256;
 
 struct CurrentFile {
   uint64_t manifest_number = 0;
-  Uuid database_uuid;
-  Uuid manifest_uuid;  ///< the file's own: a MANIFEST-<n> of another copy is recognised
+  Uuid database_uuid = {};
+  Uuid manifest_uuid = {};  ///< the file's own: a MANIFEST-<n> of another copy is recognised
 
   friend bool operator==(const CurrentFile&, const CurrentFile&) = default;
 };

@@ -26,29 +26,29 @@
 namespace perigee::storage {
 
 struct SegmentAddition {
-  Uuid collection_uuid;
-  SegmentEntry segment;
+  Uuid collection_uuid = {};
+  SegmentEntry segment = {};
 
   friend bool operator==(const SegmentAddition&, const SegmentAddition&) = default;
 };
 
 struct SegmentReference {
-  Uuid collection_uuid;
-  Uuid segment_uuid;
+  Uuid collection_uuid = {};
+  Uuid segment_uuid = {};
 
   friend bool operator==(const SegmentReference&, const SegmentReference&) = default;
 };
 
 struct DeletionChange {
-  Uuid collection_uuid;
-  Uuid segment_uuid;
-  DeletionReference deletion;  ///< its generation is larger than the one before
+  Uuid collection_uuid = {};
+  Uuid segment_uuid = {};
+  DeletionReference deletion = {};  ///< its generation is larger than the one before
 
   friend bool operator==(const DeletionChange&, const DeletionChange&) = default;
 };
 
 struct AppliedLsn {
-  Uuid collection_uuid;
+  Uuid collection_uuid = {};
   uint64_t lsn = 0;
 
   friend bool operator==(const AppliedLsn&, const AppliedLsn&) = default;
@@ -59,27 +59,27 @@ struct AppliedLsn {
 struct ManifestEdit {
   // Filled in by ManifestLog::TryCommit:
   uint64_t version = 0;  ///< base version + 1
-  Uuid database_uuid;
+  Uuid database_uuid = {};
   ContentHash parent_hash{};  ///< of the previous edit's bytes; zero for version 1
   // Chosen by the caller; TryCommit replaces the defaults:
-  uint64_t epoch = 0;  ///< 0: the state's
-  Uuid commit_uuid;    ///< nil: a random one
+  uint64_t epoch = 0;     ///< 0: the state's
+  Uuid commit_uuid = {};  ///< nil: a random one
 
   /// Segments that must be live for the edit to apply, e.g. the inputs of a compaction.
-  std::vector<SegmentReference> preconditions;
+  std::vector<SegmentReference> preconditions = {};
   /// 0: unchanged.
   uint64_t durable_lsn = 0;
-  std::vector<Uuid> collections_dropped;
+  std::vector<Uuid> collections_dropped = {};
   /// With their segments, if any; new collections usually have none.
-  std::vector<CollectionEntry> collections_added;
-  std::vector<SegmentReference> segments_removed;
-  std::vector<SegmentAddition> segments_added;
-  std::vector<DeletionChange> deletions_set;
-  std::vector<AppliedLsn> applied_lsns;
+  std::vector<CollectionEntry> collections_added = {};
+  std::vector<SegmentReference> segments_removed = {};
+  std::vector<SegmentAddition> segments_added = {};
+  std::vector<DeletionChange> deletions_set = {};
+  std::vector<AppliedLsn> applied_lsns = {};
   /// Obsolete files that were removed from the disk.
-  std::vector<ManifestFile> files_forgotten;
+  std::vector<ManifestFile> files_forgotten = {};
   /// Only in a checkpoint: all obsolete files of the state it holds.
-  std::optional<std::vector<ManifestFile>> checkpoint_obsolete_files;
+  std::optional<std::vector<ManifestFile>> checkpoint_obsolete_files = {};
 
   bool is_checkpoint() const { return checkpoint_obsolete_files.has_value(); }
 

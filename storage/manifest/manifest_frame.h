@@ -38,9 +38,9 @@ inline constexpr uint64_t kManifestFileBytesMax = uint64_t{64} * 1024 * 1024;
 
 struct ManifestFileHeader {
   uint32_t format_version = kManifestFormatVersion;
-  FeatureMasks features;
-  Uuid database_uuid;
-  Uuid file_uuid;
+  FeatureMasks features = {};
+  Uuid database_uuid = {};
+  Uuid file_uuid = {};
   uint64_t number = 0;
   uint64_t previous_number = 0;  ///< the file before, which is kept; 0: none
 
@@ -64,7 +64,7 @@ struct ManifestRecord {
   uint64_t version = 0;
   ContentHash hash{};  ///< of the payload; of a mark: that of the record it marks
   uint64_t offset = 0;
-  std::span<const std::byte> payload;
+  std::span<const std::byte> payload = {};
 };
 
 /// The record's bytes for the offset it names, padded to whole blocks.
@@ -73,9 +73,9 @@ std::string EncodeManifestRecord(const Uuid& file_uuid, const ManifestRecord& re
 uint64_t ManifestRecordExtent(uint64_t payload_bytes);
 
 struct ManifestScan {
-  ManifestFileHeader header;
+  ManifestFileHeader header = {};
   /// The checkpoint and the edits that hold, in order; payloads point into the scanned bytes.
-  std::vector<ManifestRecord> records;
+  std::vector<ManifestRecord> records = {};
   uint64_t end_offset = 0;   ///< behind the last record or mark that holds
   bool clean = false;        ///< the file ends right there, with a mark: it may be appended to
   bool last_durable = true;  ///< something stands behind the last record

@@ -52,7 +52,7 @@ struct CommitOutcome {
   CommitResult result = CommitResult::kUnknown;
   uint64_t version = 0;       ///< of the edit, when committed
   uint64_t head_version = 0;  ///< base for the next edit (a roll-over takes a version too)
-  absl::Status cause;         ///< of kUnknown: the storage failure
+  absl::Status cause = {};    ///< of kUnknown: the storage failure
 };
 
 class ManifestLog {

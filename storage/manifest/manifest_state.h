@@ -43,33 +43,33 @@ inline constexpr size_t kManifestSchemaBytesMax = size_t{64} * 1024;
 inline constexpr size_t kManifestEditBytesMax = size_t{8} * 1024 * 1024;
 
 struct SegmentEntry {
-  Uuid uuid;
+  Uuid uuid = {};
   uint64_t file_bytes = 0;
   uint64_t row_count = 0;
   uint64_t min_lsn = 0;
   uint64_t max_lsn = 0;
   uint64_t stamped_lsn = 0;  ///< of every row (bulk load, N17); 0: rows carry their own
   uint32_t format_version = kSegmentFormatVersion;
-  Uuid key_id;  ///< reserved: nil = none
+  Uuid key_id = {};  ///< reserved: nil = none
   ContentHash root_checksum{};
   uint16_t bucket_begin = 0;
   uint16_t bucket_end = kBucketCount;
-  Uuid codebook_uuid;  ///< reserved: nil = none
-  std::optional<DeletionReference> deletion;
-  std::string routing;  ///< reserved summary (N16); not interpreted here
+  Uuid codebook_uuid = {};  ///< reserved: nil = none
+  std::optional<DeletionReference> deletion = {};
+  std::string routing = {};  ///< reserved summary (N16); not interpreted here
 
   friend bool operator==(const SegmentEntry&, const SegmentEntry&) = default;
 };
 
 struct CollectionEntry {
-  Uuid uuid;
-  Uuid tenant_uuid;
-  std::string name;
-  std::string schema;  ///< opaque bytes
+  Uuid uuid = {};
+  Uuid tenant_uuid = {};
+  std::string name = {};
+  std::string schema = {};  ///< opaque bytes
   uint64_t created_lsn = 0;
   uint64_t applied_lsn = 0;  ///< every record up to here is in `segments` (D11)
   uint64_t hash_seed = 0;    ///< of the bucket function (N15)
-  std::map<Uuid, SegmentEntry> segments;
+  std::map<Uuid, SegmentEntry> segments = {};
 
   friend bool operator==(const CollectionEntry&, const CollectionEntry&) = default;
 };
@@ -82,7 +82,7 @@ enum class ManifestFileKind : uint8_t {
 
 struct ManifestFile {
   ManifestFileKind kind = ManifestFileKind::kSegment;
-  Uuid uuid;
+  Uuid uuid = {};
 
   friend auto operator<=>(const ManifestFile&, const ManifestFile&) = default;
 };
@@ -90,12 +90,12 @@ struct ManifestFile {
 struct ManifestState {
   uint64_t version = 0;  ///< of the last edit; 0 before the first
   uint64_t epoch = 0;    ///< of the last writer (N2)
-  Uuid database_uuid;
+  Uuid database_uuid = {};
   uint64_t durable_lsn = 0;  ///< the log was durable up to here when the last edit was made
   ContentHash head_hash{};   ///< of the last edit's bytes
-  std::map<Uuid, CollectionEntry> collections;
+  std::map<Uuid, CollectionEntry> collections = {};
   /// No longer live, perhaps still on disk: remove them, then name them in files_forgotten.
-  std::set<ManifestFile> obsolete_files;
+  std::set<ManifestFile> obsolete_files = {};
 
   size_t segment_count() const;
   /// nullptr when there is none.

@@ -35,20 +35,20 @@ struct DeadRow {
 };
 
 struct DeletionFile {
-  Uuid database_uuid;
-  Uuid segment_uuid;
-  Uuid deletion_uuid;  ///< the file's own name
+  Uuid database_uuid = {};
+  Uuid segment_uuid = {};
+  Uuid deletion_uuid = {};  ///< the file's own name
   uint64_t generation = 1;
   uint64_t complete_lsn = 0;  ///< every death up to here is listed
   uint64_t segment_rows = 0;
-  std::vector<DeadRow> dead_rows;
+  std::vector<DeadRow> dead_rows = {};
 
   friend bool operator==(const DeletionFile&, const DeletionFile&) = default;
 };
 
 /// What a deletion file is known by in the manifest.
 struct DeletionReference {
-  Uuid uuid;
+  Uuid uuid = {};
   uint64_t generation = 0;
   uint64_t complete_lsn = 0;
   uint64_t dead_rows = 0;
@@ -70,10 +70,10 @@ absl::StatusOr<DeletionReference> WriteDeletionFile(FileSystem& file_system,
 
 /// What ReadDeletionFile compares the file with.
 struct DeletionExpectation {
-  Uuid database_uuid;
-  Uuid segment_uuid;
+  Uuid database_uuid = {};
+  Uuid segment_uuid = {};
   uint64_t segment_rows = 0;
-  DeletionReference reference;
+  DeletionReference reference = {};
 };
 
 /// kDataLoss naming the file when it is damaged, stale or of another segment.

@@ -102,18 +102,18 @@ absl::Status CheckIncompatFeatures(const FeatureMasks& masks, std::string_view f
 struct SegmentHeader {
   uint32_t format_version = kSegmentFormatVersion;
   uint32_t section_alignment = kSectionAlignmentDefault;
-  FeatureMasks features;
-  Uuid database_uuid;
-  Uuid segment_uuid;
-  Uuid collection_uuid;
-  Uuid tenant_uuid;
+  FeatureMasks features = {};
+  Uuid database_uuid = {};
+  Uuid segment_uuid = {};
+  Uuid collection_uuid = {};
+  Uuid tenant_uuid = {};
   uint64_t min_lsn = 0;  ///< of the rows; both 0 when the manifest entry stamps the LSN
   uint64_t max_lsn = 0;
   uint16_t bucket_begin = 0;  ///< ids are of the buckets [begin, end) (N15)
   uint16_t bucket_end = kBucketCount;
-  uint32_t cipher = 0;  ///< reserved: 0 = none
-  Uuid key_id;          ///< reserved: nil = none
-  Uuid codebook_uuid;   ///< reserved: nil = none
+  uint32_t cipher = 0;      ///< reserved: 0 = none
+  Uuid key_id = {};         ///< reserved: nil = none
+  Uuid codebook_uuid = {};  ///< reserved: nil = none
 
   friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
@@ -145,7 +145,7 @@ struct SegmentFooter {
   uint64_t tables_offset = 0;     ///< first checksum table; they follow in directory order
   uint64_t directory_offset = 0;  ///< also the end of the tables
   uint32_t section_count = 0;
-  Uuid segment_uuid;
+  Uuid segment_uuid = {};
   ContentHash root_checksum{};
 
   friend bool operator==(const SegmentFooter&, const SegmentFooter&) = default;

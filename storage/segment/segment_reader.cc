@@ -41,20 +41,24 @@ absl::StatusOr<std::unique_ptr<File>> OpenForReading(FileSystem& file_system,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SegmentReader>> SegmentReader::Open(
-    FileSystem& file_system, const std::string& path, const SegmentExpectation& expected) {
+    FileSystem& file_system, const std::string& path, const SegmentExpectation& expected,
+    const SegmentReadOptions& options) {
+  PERIGEE_CHECK(options.tail_bytes % kSegmentBlockBytes == 0 && options.tail_bytes > 0,
+                options.tail_bytes);
   std::unique_ptr<SegmentReader> reader(new SegmentReader());
   reader->path_ = path;
   PERIGEE_ASSIGN_OR_RETURN(reader->file_, OpenForReading(file_system, path));
-  absl::Status loaded = reader->Load(expected);
+  absl::Status loaded = reader->Load(expected, options);
   if (absl::IsDataLoss(loaded)) {
     Log(LogLevel::kWarning, "segment.reread", std::string(loaded.message()));
-    loaded = reader->Load(expected);  // F1: once more, in case bus or cache had a glitch
+    loaded = reader->Load(expected, options);  // F1: once more, in case bus or cache had a glitch
   }
   PERIGEE_RETURN_IF_ERROR(loaded);
   return reader;
 }
 
-absl::Status SegmentReader::Load(const SegmentExpectation& expected) {
+absl::Status SegmentReader::Load(const SegmentExpectation& expected,
+                                 const SegmentReadOptions& options) {
   PERIGEE_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
   if (expected.file_bytes && size != *expected.file_bytes) {
     return Damaged(
@@ -63,7 +67,7 @@ absl::Status SegmentReader::Load(const SegmentExpectation& expected) {
   if (size < 2 * kSegmentBlockBytes || size % kSegmentBlockBytes != 0) {
     return Damaged(absl::StrCat("a file of ", size, " bytes is no whole segment"));
   }
-  const uint64_t tail_bytes = std::min<uint64_t>(kSegmentTailBytes, size - kSegmentBlockBytes);
+  const uint64_t tail_bytes = std::min<uint64_t>(options.tail_bytes, size - kSegmentBlockBytes);
   const uint64_t tail_offset = size - tail_bytes;
   AlignedBuffer blocks(kSegmentBlockBytes + tail_bytes);
   const std::span<std::byte> header_block = blocks.bytes().first(kSegmentBlockBytes);

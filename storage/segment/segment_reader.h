@@ -32,19 +32,25 @@ namespace perigee::storage {
 
 /// What the manifest says of the file. Absent fields are not compared (tools only).
 struct SegmentExpectation {
-  std::optional<Uuid> segment_uuid;
-  std::optional<Uuid> database_uuid;
-  std::optional<uint64_t> file_bytes;
-  std::optional<ContentHash> root_checksum;
+  std::optional<Uuid> segment_uuid = {};
+  std::optional<Uuid> database_uuid = {};
+  std::optional<uint64_t> file_bytes = {};
+  std::optional<ContentHash> root_checksum = {};
+};
+
+struct SegmentReadOptions {
+  /// Bytes of the first read from the end. The default holds the directory of every segment, and
+  /// the checksum tables of all but the largest. Requires: a multiple of 4 KiB.
+  size_t tail_bytes = kSegmentTailBytes;
 };
 
 class SegmentReader {
  public:
   /// kNotFound: no such file. kDataLoss (kDamaged): damage, or another file than expected.
   /// kUnknownFormat: a feature this version lacks, by name.
-  static absl::StatusOr<std::unique_ptr<SegmentReader>> Open(FileSystem& file_system,
-                                                             const std::string& path,
-                                                             const SegmentExpectation& expected);
+  static absl::StatusOr<std::unique_ptr<SegmentReader>> Open(
+      FileSystem& file_system, const std::string& path, const SegmentExpectation& expected,
+      const SegmentReadOptions& options = {});
 
   const SegmentHeader& header() const { return header_; }
   uint64_t row_count() const { return footer_.row_count; }
@@ -77,7 +83,7 @@ class SegmentReader {
 
   SegmentReader() = default;
 
-  absl::Status Load(const SegmentExpectation& expected);
+  absl::Status Load(const SegmentExpectation& expected, const SegmentReadOptions& options);
   absl::Status LoadTables(std::span<const std::byte> tables);
   absl::Status ReadBlocks(uint64_t offset, std::span<std::byte> out) const;
   absl::Status ReadPages(size_t index, uint64_t first_page, std::span<std::byte> out) const;
