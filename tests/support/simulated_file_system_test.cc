@@ -7,6 +7,7 @@
 
 #include "storage/encoding/byte_codec.h"
 #include "storage/foundation/error_reason.h"
+#include "tests/conformance/file_system_conformance.h"
 
 namespace perigee::storage {
 namespace {
@@ -36,6 +37,16 @@ std::unique_ptr<File> CreateDurable(FileSystem& disk, const std::string& path,
 std::string Contents(const SimulatedFileSystem& disk, const std::string& path) {
   auto contents = disk.Contents(path);
   return contents.ok() ? *contents : "(missing)";
+}
+
+TEST_CASE("the simulated disk keeps the promises of a file system") {
+  for (const FileSystemCase& test : FileSystemCases()) {
+    SUBCASE(test.name) {
+      SimulatedFileSystem disk;
+      REQUIRE(disk.CreateDirectory("dir").ok());
+      test.run(disk, "dir");
+    }
+  }
 }
 
 TEST_CASE("names need a directory sync and data a file sync") {

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/io/uring_file.h"
+
+#include <sched.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "storage/io/errno_status.h"
+#include "storage/io/full_transfer.h"
+#include "storage/io/uring_ring.h"
+
+namespace perigee::storage {
+namespace {
+
+bool ShouldRepeat(int32_t result) {
+  if (result == -EAGAIN) {
+    sched_yield();
+  }
+  return result == -EINTR || result == -EAGAIN;
+}
+
+}  // namespace
+
+absl::StatusOr<size_t> UringFile::Read(uint64_t offset, std::span<std::byte> buffer) {
+  UringRing* ring = UringRing::OfThisThread();
+  if (ring == nullptr) {
+    return PosixFile::Read(offset, buffer);
+  }
+  const ssize_t count = ReadFully(
+      [this, ring](uint64_t at, std::span<std::byte> rest) -> ssize_t {
+        UringOperation operation{.kind = UringOperation::Kind::kRead,
+                                 .descriptor = descriptor(),
+                                 .offset = at,
+                                 .buffer = rest.data(),
+                                 .length = rest.size()};
+        ring->Run(operation);
+        return operation.result;
+      },
+      offset, buffer, alignment());
+  if (count < 0) {
+    return ErrnoStatus(static_cast<int>(-count), "read", path());
+  }
+  return static_cast<size_t>(count);
+}
+
+absl::Status UringFile::ReadBatch(std::span<ReadRequest> requests) {
+  UringRing* ring = UringRing::OfThisThread();
+  if (ring == nullptr) {
+    return PosixFile::ReadBatch(requests);
+  }
+  std::vector<ReadRequest*> pending;
+  for (ReadRequest& request : requests) {
+    request.bytes_read = 0;
+    if (!request.buffer.empty()) {
+      pending.push_back(&request);
+    }
+  }
+  std::vector<UringOperation> operations;
+  while (!pending.empty()) {
+    operations.clear();
+    for (const ReadRequest* request : pending) {
+      operations.push_back({.kind = UringOperation::Kind::kRead,
+                            .descriptor = descriptor(),
+                            .offset = request->offset + request->bytes_read,
+                            .buffer = request->buffer.data() + request->bytes_read,
+                            .length = request->buffer.size() - request->bytes_read});
+    }
+    ring->Run(operations);
+    std::vector<ReadRequest*> unfinished;
+    for (size_t i = 0; i < pending.size(); ++i) {
+      const int32_t result = operations[i].result;
+      if (ShouldRepeat(result)) {
+        unfinished.push_back(pending[i]);
+        continue;
+      }
+      if (result < 0) {
+        return ErrnoStatus(-result, "read", path());
+      }
+      pending[i]->bytes_read += static_cast<size_t>(result);
+      // As ReadFully does: nothing, or a count off the alignment, is the end of the file.
+      if (result > 0 && pending[i]->bytes_read < pending[i]->buffer.size() &&
+          pending[i]->bytes_read % alignment() == 0) {
+        unfinished.push_back(pending[i]);
+      }
+    }
+    pending.swap(unfinished);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status UringFile::Write(uint64_t offset, std::span<const std::byte> bytes) {
+  UringRing* ring = UringRing::OfThisThread();
+  if (ring == nullptr) {
+    return PosixFile::Write(offset, bytes);
+  }
+  const int result = WriteFully(
+      [this, ring](uint64_t at, std::span<const std::byte> rest) -> ssize_t {
+        UringOperation operation{.kind = UringOperation::Kind::kWrite,
+                                 .descriptor = descriptor(),
+                                 .offset = at,
+                                 .buffer = const_cast<std::byte*>(rest.data()),
+                                 .length = rest.size()};
+        ring->Run(operation);
+        return operation.result;
+      },
+      offset, bytes, alignment());
+  return result == 0 ? absl::OkStatus() : ErrnoStatus(-result, "write", path());
+}
+
+absl::Status UringFile::Sync() {
+  UringRing* ring = UringRing::OfThisThread();
+  if (ring == nullptr) {
+    return PosixFile::Sync();
+  }
+  UringOperation operation{.kind = UringOperation::Kind::kDataSync, .descriptor = descriptor()};
+  do {
+    ring->Run(operation);
+  } while (ShouldRepeat(operation.result));
+  return operation.result == 0 ? absl::OkStatus() : ErrnoStatus(-operation.result, "sync", path());
+}
+
+}  // namespace perigee::storage

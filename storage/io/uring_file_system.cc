@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/io/uring_file_system.h"
+
+#include "storage/foundation/status_macros.h"
+#include "storage/io/uring_file.h"
+
+namespace perigee::storage {
+
+absl::StatusOr<std::unique_ptr<File>> UringFileSystem::Open(const std::string& path,
+                                                            const OpenOptions& options) {
+  PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened, OpenDescriptor(path, options));
+  return std::make_unique<UringFile>(path, opened);
+}
+
+}  // namespace perigee::storage
