@@ -19,8 +19,8 @@ constexpr size_t kFirstReadBytes = 64U << 10U;
 // A message in memory of its own. It grows while bytes arrive and becomes readable at the end.
 class GuardedMessageStream::OwnedMessage final : public capnp::MessageReader {
  public:
-  OwnedMessage(std::vector<uint32_t> segment_words, capnp::ReaderOptions options)
-      : MessageReader(options), segment_words_(std::move(segment_words)) {
+  OwnedMessage(std::vector<uint32_t> segment_words, capnp::ReaderOptions reader_options)
+      : MessageReader(reader_options), segment_words_(std::move(segment_words)) {
     for (const uint32_t count : segment_words_) {
       total_words_ += count;
     }
