@@ -30,9 +30,9 @@ struct QueryPlan {
   /// A walk that has compared this often gives way to a scan.
   uint64_t distances_max = std::numeric_limits<uint64_t>::max();
   /// Estimated share of rows that may be returned; absent when every row may.
-  std::optional<double> selectivity;
+  std::optional<double> selectivity = {};
   /// What decided, for people.
-  std::string reason;
+  std::string reason = {};
 };
 
 }  // namespace perigee::engine

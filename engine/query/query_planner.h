@@ -23,7 +23,7 @@ struct SegmentStatistics {
   uint64_t rows = 0;
   uint64_t live_rows = 0;
   /// Rows that the index can find; absent without an index that covers the segment.
-  std::optional<uint64_t> indexed_rows;
+  std::optional<uint64_t> indexed_rows = {};
   uint64_t vector_bytes = 0;  ///< bytes of one stored vector
   uint32_t graph_m = 16;
   /// The request has a filter, of which `sample_rows` rows were tested and `sample_matches` matched
@@ -37,7 +37,7 @@ struct SegmentStatistics {
 struct PlanRequest {
   uint32_t k = 10;  ///< rows wanted, offset included
   bool exact = false;
-  std::optional<uint32_t> ef;
+  std::optional<uint32_t> ef = {};
   double recall = 0.95;
 };
 

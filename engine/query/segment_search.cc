@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "engine/index/top_k_heap.h"
 #include "engine/query/filter_evaluator.h"
-#include "engine/query/query_planner.h"
 #include "perigee/model/limits.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/status_macros.h"
@@ -65,7 +64,7 @@ class SegmentSearch {
     if (PlanNeedsSample(statistics, wanted)) {
       Sample(statistics);
     }
-    return PlanSegment(statistics, wanted);
+    return PlanSegment(statistics, wanted, request_.costs);
   }
 
   absl::StatusOr<SegmentSearchResult> Run(const QueryVector& query) {

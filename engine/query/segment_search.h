@@ -25,6 +25,7 @@
 #include "engine/execution/cancellation.h"
 #include "engine/query/filter_binder.h"
 #include "engine/query/query_plan.h"
+#include "engine/query/query_planner.h"
 #include "engine/query/segment_view.h"
 #include "perigee/model/collection_schema.h"
 #include "perigee/model/query.h"
@@ -35,24 +36,26 @@ struct SearchRequest {
   /// The vector searched and its place in the collection's schema. Must outlive the call.
   const VectorSchema* schema = nullptr;
   size_t ordinal = 0;
-  std::span<const float> query;
+  std::span<const float> query = {};
   /// Rows wanted, offset included; at most limits::kResultsMax.
   uint32_t k = 10;
   bool exact = false;
-  std::optional<uint32_t> ef;
+  std::optional<uint32_t> ef = {};
   double recall = 0.95;
   /// nullptr: every row satisfies it.
   const BoundFilter* filter = nullptr;
   /// A query by stored id leaves that point out.
-  std::optional<std::string_view> leave_out_id;
-  Cancellation cancellation;
+  std::optional<std::string_view> leave_out_id = {};
+  Cancellation cancellation = {};
+  /// What the planner believes of the machine.
+  CostModel costs = {};
 };
 
 struct SegmentHit {
   float distance = 0;
   uint32_t row = 0;
   /// Valid while the segment view lives.
-  std::string_view encoded_id;
+  std::string_view encoded_id = {};
   uint64_t lsn = 0;
   size_t segment = 0;  ///< position of the view in SearchSegments' list; 0 from SearchSegment
 };
@@ -62,7 +65,7 @@ bool HitBefore(const SegmentHit& a, const SegmentHit& b);
 
 /// One segment's answer: the message of N12.
 struct SegmentSearchResult {
-  std::vector<SegmentHit> hits;
+  std::vector<SegmentHit> hits = {};
   /// The worst distance returned; +infinity when there is none.
   float last_distance = 0;
   /// Every match of the segment is known to be among the hits: asking for more gives no more.
@@ -70,7 +73,7 @@ struct SegmentSearchResult {
   /// Every match was compared.
   bool exact = false;
   /// What was planned, and what gave the hits: kExactScan when the walk had to give way.
-  QueryPlan plan;
+  QueryPlan plan = {};
   SearchStrategy strategy = SearchStrategy::kExactScan;
   uint64_t distances = 0;
   uint64_t rows_tested = 0;
@@ -78,9 +81,10 @@ struct SegmentSearchResult {
 
 /// The answer over several segments.
 struct MergedSearchResult {
-  std::vector<SegmentHit> hits;
-  bool exact = false;                         ///< every segment's answer is
-  std::vector<SegmentSearchResult> segments;  ///< without their hits; in the order of the views
+  std::vector<SegmentHit> hits = {};
+  bool exact = false;  ///< every segment's answer is
+  std::vector<SegmentSearchResult> segments =
+      {};  ///< without their hits; in the order of the views
   uint64_t distances = 0;
   uint64_t rows_tested = 0;
 };

@@ -82,9 +82,15 @@ void ClusteredVectors::Draw() {
   const auto pick = [&] {
     return static_cast<uint32_t>((random() % options_.clusters + random() % options_.clusters) / 2);
   };
+  std::vector<std::vector<float>> distinct;
   for (uint32_t row = 0; row < options_.rows; ++row) {
     cluster_of_.push_back(pick());
-    const std::vector<float> values = draw(cluster_of_.back());
+    std::vector<float> values = draw(cluster_of_.back());
+    if (options_.distinct != 0 && row >= options_.distinct) {
+      values = distinct[row % options_.distinct];
+    } else if (options_.distinct != 0) {
+      distinct.push_back(values);
+    }
     if (options_.absent_every == 0 || random() % options_.absent_every != 0) {
       Store(row, values);
     }

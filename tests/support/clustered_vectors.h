@@ -28,6 +28,8 @@ struct ClusteredOptions {
   HnswOptions hnsw = {.m = 16, .ef_construction = 100};
   /// Every n-th row, in a scattered order, lacks the vector; 0: none does.
   uint32_t absent_every = 0;
+  /// Row r has the vector of row r % distinct; 0: each has its own.
+  uint32_t distinct = 0;
 };
 
 class ClusteredVectors {
