@@ -19,7 +19,7 @@ void WriteTwoGroups(LogTestBed& bed) {
 }
 
 TEST_CASE("extents are read in turn up to the zeros") {
-  for (const size_t alignment : {0, 512, 4096, 16384}) {
+  for (const size_t alignment : {size_t{0}, size_t{512}, size_t{4096}, size_t{16384}}) {
     INFO("direct alignment ", alignment);
     LogTestBed bed;
     bed.disk().SetDirectAlignment(alignment);

@@ -26,11 +26,12 @@ TailVerdict Expected(const TailEvidence& evidence) {
 
 TEST_CASE("every combination of evidence has the verdict of the rule") {
   constexpr uint64_t kExpected = 10;
+  constexpr uint64_t kLsns[] = {0, 9, 10, 11};
   int cases = 0;
-  for (const uint64_t log : {0, 9, 10, 11}) {
-    for (const uint64_t manifest : {0, 9, 10, 11}) {
-      for (const uint64_t published : {0, 9, 10, 11}) {
-        for (const uint64_t applied : {0, 9, 10, 11}) {
+  for (const uint64_t log : kLsns) {
+    for (const uint64_t manifest : kLsns) {
+      for (const uint64_t published : kLsns) {
+        for (const uint64_t applied : kLsns) {
           for (int bits = 0; bits < 8; ++bits) {
             const TailEvidence evidence = {.expected_lsn = kExpected,
                                            .log_durable_lsn = log,
