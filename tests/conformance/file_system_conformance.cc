@@ -124,7 +124,7 @@ void ReadsBatches(FileSystem& disk, const std::string& directory) {
   const uint64_t seed = tests::TestSeed(1);
   CAPTURE(seed);
   std::mt19937_64 random(seed);
-  for (const size_t count : {0, 1, 2, 63, 64, 65, 300}) {
+  for (const size_t count : {0U, 1U, 2U, 63U, 64U, 65U, 300U}) {
     std::vector<std::string> buffers(count);
     std::vector<ReadRequest> requests;
     for (std::string& buffer : buffers) {

@@ -10,8 +10,8 @@ namespace perigee::storage {
 namespace {
 
 TEST_CASE("buffers are aligned and zero") {
-  for (const size_t alignment : {1, 8, 64, 512, 4096, 65536}) {
-    for (const size_t size : {1, 100, 4096, 5000}) {
+  for (const size_t alignment : {1U, 8U, 64U, 512U, 4096U, 65536U}) {
+    for (const size_t size : {1U, 100U, 4096U, 5000U}) {
       const AlignedBuffer buffer(size, alignment);
       CHECK(reinterpret_cast<uintptr_t>(buffer.data()) % alignment == 0);
       CHECK(buffer.alignment() == alignment);

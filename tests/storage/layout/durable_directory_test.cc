@@ -170,7 +170,7 @@ TEST_CASE("reads are bounded and lists are sorted and ours") {
   CHECK(*files.ReadRange("CURRENT", 8, 1ULL << 40U) == "89");
   CHECK(files.ReadRange("CURRENT", 11, 3)->empty());
 
-  for (const uint64_t number : {3, 1, 2}) {
+  for (const uint64_t number : {3U, 1U, 2U}) {
     disk->SetContents("db/" + LogName(number), "");
   }
   disk->SetContents("db/wal/stranger", "");
