@@ -149,7 +149,7 @@ class CollectionState {
   bool NotInGroup() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !in_group_; }
   void FreezeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PublishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::shared_ptr<GrowingSegment> NewGrowing() const;
+  std::shared_ptr<GrowingSegment> NewGrowing() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const EngineTuning& tuning_;
   const bool damaged_;
