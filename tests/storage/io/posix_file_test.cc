@@ -51,8 +51,7 @@ TEST_CASE("direct I/O is what the descriptor says") {
   CHECK(file.is_direct() == direct);
   if (direct) {
     CHECK(file.alignment() >= 512);
-    AlignedBuffer buffer(2 * AlignedBuffer::kDefaultAlignment);
-    CHECK_FALSE(file.Write(0, buffer.bytes().first(100)).ok());
+    CHECK(AlignedBuffer::kDefaultAlignment % file.alignment() == 0);
   } else {
     MESSAGE("this file system refuses direct I/O");
     CHECK(file.alignment() == 1);
