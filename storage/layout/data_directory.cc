@@ -18,6 +18,7 @@ namespace perigee::storage {
 namespace {
 
 constexpr size_t kIdentityFileBytesMax = 4096;
+constexpr size_t kCurrentBytesMax = 4096;
 constexpr size_t kNamesInMessageMax = 5;
 
 bool IsDirectoryName(std::string_view name) {
@@ -56,7 +57,12 @@ absl::Status FindOrCreate(FileSystem& file_system, const std::string& path, bool
         absl::StrCat("no directory ", path, "; create_if_missing makes a new database there"));
   }
   PERIGEE_RETURN_IF_ERROR(file_system.CreateDirectory(path));
-  return file_system.SyncDirectory(ParentOf(path));
+  const absl::Status synced = file_system.SyncDirectory(ParentOf(path));
+  if (!synced.ok()) {
+    // Made anew, its name has another chance; found the next time, it would pass for durable.
+    static_cast<void>(file_system.RemoveDirectory(path));
+  }
+  return synced;
 }
 
 absl::StatusOr<std::vector<uint64_t>> Numbers(const absl::StatusOr<std::vector<FileName>>& names) {
@@ -112,11 +118,18 @@ absl::Status DataDirectory::OpenForWriting(const Options& options) {
   PERIGEE_ASSIGN_OR_RETURN(Survey survey, Look());
   PERIGEE_RETURN_IF_ERROR(CheckState(survey, options));
   unknown_names_ = std::move(survey.unknown_names);
-  if (survey.has_marker || !survey.has_contents) {
+  if (!survey.is_complete() && (survey.has_marker || !survey.has_contents)) {
     return Initialise(options);
   }
   PERIGEE_RETURN_IF_ERROR(LoadIdentity());
   PERIGEE_RETURN_IF_ERROR(CheckWritable(identity_));
+  if (survey.has_marker) {
+    // Of the names only CURRENT and the marker's removal may not have reached the disk.
+    PERIGEE_ASSIGN_OR_RETURN(const std::string current,
+                             files_.ReadAll(kCurrentName, kCurrentBytesMax));
+    PERIGEE_RETURN_IF_ERROR(files_.WriteAtomically(kCurrentName, AsBytes(current)));
+    PERIGEE_RETURN_IF_ERROR(files_.Remove(std::string(kInitialisingName)));
+  }
   PERIGEE_RETURN_IF_ERROR(MakeDirectories());
   return files_.RemoveTemporaries();
 }
@@ -166,6 +179,9 @@ absl::Status DataDirectory::LookInto(std::string_view directory, Survey& survey)
 }
 
 absl::Status DataDirectory::CheckState(const Survey& survey, const Options& options) const {
+  if (survey.is_complete()) {
+    return absl::OkStatus();
+  }
   if (survey.has_marker && survey.has_objects) {
     return NotADatabase(path(),
                         "holds both data and the marker of an unfinished initialisation "
@@ -178,9 +194,6 @@ absl::Status DataDirectory::CheckState(const Survey& survey, const Options& opti
                                           ? "its initialisation was not completed; open it with "
                                             "create_if_missing to repeat it"
                                           : "is empty; create_if_missing makes a new database");
-  }
-  if (survey.has_identity && survey.has_current) {
-    return absl::OkStatus();
   }
   std::string why =
       absl::StrCat("is not empty and has no ", survey.has_identity ? "CURRENT" : "IDENTITY",
@@ -197,8 +210,15 @@ absl::Status DataDirectory::CheckState(const Survey& survey, const Options& opti
 }
 
 // Every step may be the last before a power cut. Until the marker is durable the directory counts
-// as empty; from then on until it is removed, as unfinished, whatever else is there.
+// as empty; from then on until IDENTITY and CURRENT are both there, as unfinished. A marker beside
+// both means nothing: its removal may have been seen, and writes acknowledged, before a power cut
+// brought it back.
 absl::Status DataDirectory::Initialise(const Options& options) {
+  // The directory may be there because a process was killed before it synced the parent.
+  if (const absl::Status synced = file_system().SyncDirectory(ParentOf(path()));
+      !synced.ok() && !absl::IsPermissionDenied(synced)) {
+    return synced;
+  }
   const std::string temporary = absl::StrCat(path(), "/", Absl(kTemporaryDirectory));
   absl::Status made = file_system().CreateDirectory(temporary);
   if (!made.ok() && !absl::IsAlreadyExists(made)) {

@@ -8,7 +8,8 @@
 //  1. Only an empty or missing directory, or one whose initialisation was cut short, is
 //     initialised. One that holds anything else without IDENTITY and CURRENT is refused (F2).
 //  2. An initialisation cut short at any point is repeated by the next open with
-//     create_if_missing: until it is complete the marker tmp/INITIALISING is durable.
+//     create_if_missing: until it is complete the marker tmp/INITIALISING is durable. With
+//     IDENTITY and CURRENT it is complete, and a marker beside them is only removed.
 //  3. Opening for writing empties tmp/. Names that are not ours are reported by unknown_names(),
 //     never touched (F11). Opening read-only changes nothing.
 //
@@ -91,6 +92,9 @@ class DataDirectory {
     bool has_contents = false;  ///< anything besides LOCK and an empty tmp/
     bool has_objects = false;   ///< log, segment, deletion or codebook files
     std::vector<std::string> unknown_names;
+
+    /// IDENTITY and, as the last step of an initialisation, CURRENT were written.
+    bool is_complete() const { return has_identity && has_current; }
   };
 
   DataDirectory(FileSystem& file_system, const std::string& path) : files_(file_system, path) {}

@@ -140,10 +140,29 @@ TEST_CASE("a database that lost a part is refused and not touched") {
   CHECK(Refusal(*disk, {.read_only = true}) == ErrorReason::kDamaged);
 }
 
-TEST_CASE("a marker beside data is refused") {
+TEST_CASE("a marker that came back beside a finished database is removed, its data kept") {
+  auto disk = DiskWithDatabase();
+  auto before = Everything(*disk);
+  for (const bool create : {false, true}) {
+    disk->SetContents("db/" + LogName(1), "log");
+    disk->SetContents("db/tmp/INITIALISING", "");
+    REQUIRE(DataDirectory::Open(*disk, "db", {.read_only = true}).ok());
+    const auto opened =
+        DataDirectory::Open(*disk, "db", create ? Creating() : DataDirectory::Options());
+    REQUIRE(opened.ok());
+    CHECK_FALSE((*opened)->created());
+    before["db/" + LogName(1)] = "log";
+    auto after = Everything(*disk->Crash(CrashPolicy::kNothingUnsynced));
+    after["db/LOCK"] = before["db/LOCK"];  // its text means nothing
+    CHECK(after == before);
+  }
+}
+
+TEST_CASE("a marker beside data without CURRENT is refused") {
   auto disk = DiskWithDatabase();
   disk->SetContents("db/" + LogName(1), "log");
   disk->SetContents("db/tmp/INITIALISING", "");
+  REQUIRE(disk->RemoveFile("db/CURRENT").ok());
   const auto before = Everything(*disk);
   CHECK(Refusal(*disk, Creating()) == ErrorReason::kNotADatabase);
   CHECK(Everything(*disk) == before);
