@@ -238,13 +238,12 @@ absl::StatusOr<ManifestScan> ScanManifest(std::span<const std::byte> bytes, std:
     scan.end_offset += ManifestRecordExtent(found->payload_bytes);
   }
   PERIGEE_RETURN_IF_ERROR(JudgeTail(bytes, file, salt, scan));
-  // Checkpoint and mark were durable before CURRENT named the file.
-  if (scan.records.empty() || (scan.records.size() == 1 && !marked)) {
-    return Damaged(file,
-                   absl::StrCat("the checkpoint or its mark is damaged, at ", scan.end_offset));
+  // The checkpoint was durable before CURRENT named the file.
+  if (scan.records.empty()) {
+    return Damaged(file, absl::StrCat("the checkpoint is damaged, at ", scan.end_offset));
   }
   scan.clean = marked && scan.end_offset == bytes.size();
-  scan.last_durable = marked || scan.end_offset < bytes.size();
+  scan.last_durable = marked || scan.end_offset < bytes.size() || scan.records.size() == 1;
   return scan;
 }
 

@@ -2,7 +2,8 @@
 //
 // How edits stand in a file MANIFEST-<n> (docs/formats/manifest_format.md): a header block, then
 // records, each beginning on a block of its own: a checkpoint, edits, and after each of them a
-// mark, written once the record before it is durable. ScanManifest finds in the bytes of a file
+// mark, written once the record before it is durable (and, of the checkpoint, the file's name and
+// CURRENT). ScanManifest finds in the bytes of a file
 // which records hold and whether what follows them is a torn tail or damage.
 //
 // Invariants:

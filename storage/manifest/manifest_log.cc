@@ -171,7 +171,7 @@ absl::Status ManifestLog::Load() {
     return absl::OkStatus();
   }
   // D8: a torn tail stays as it is, the state goes on in a new file; so does a last record of
-  // which nobody knows whether it is on the disk or only in the page cache (D6).
+  // which nobody knows whether it, or the file's name, is on the disk or only in memory (D6).
   Log(LogLevel::kWarning, "manifest.cut",
       absl::StrCat(name, " ends without a mark at ", scan.end_offset, " of ", bytes.size(),
                    " bytes; going on in a new file"));
@@ -226,10 +226,7 @@ absl::StatusOr<CommitOutcome> ManifestLog::TryCommit(uint64_t base_version, Mani
   PERIGEE_RETURN_IF_ERROR(health());
   const std::shared_ptr<const ManifestState> base = state();
   if (base->version != base_version) {
-    return CommitOutcome{.result = CommitResult::kConflict,
-                         .version = 0,
-                         .head_version = base->version,
-                         .cause = absl::OkStatus()};
+    return CommitOutcome{.result = CommitResult::kConflict, .head_version = base->version};
   }
   if (edit.is_checkpoint() || end_offset_ >= kManifestFileBytesMax / 2) {
     return edit.is_checkpoint()
@@ -255,24 +252,22 @@ absl::StatusOr<CommitOutcome> ManifestLog::TryCommit(uint64_t base_version, Mani
                                  .payload = AsBytes(bytes)};
   PERIGEE_ASSIGN_OR_RETURN(ManifestState next, ApplyManifestEdit(*base, edit, record.hash));
 
-  if (const absl::Status appended = Append(record); !appended.ok()) {
+  absl::Status appended = Append(record);
+  if (appended.ok()) {
+    // The mark belongs to the promise: with it, later damage of the edit cannot pass for a torn
+    // tail, and a reader shows the edit.
+    appended = Append(MarkOf(record));
+  }
+  if (!appended.ok()) {
     // Perhaps it reached the disk, perhaps not: only reading it back after a reopen can tell.
     Poison(appended);
-    return CommitOutcome{.result = CommitResult::kUnknown,
-                         .version = 0,
-                         .head_version = base->version,
-                         .cause = health()};
+    return CommitOutcome{
+        .result = CommitResult::kUnknown, .head_version = base->version, .cause = health()};
   }
   Publish(std::move(next));
   ++edits_since_checkpoint_;
-  CommitOutcome outcome = {.result = CommitResult::kCommitted,
-                           .version = edit.version,
-                           .head_version = edit.version,
-                           .cause = absl::OkStatus()};
-  if (const absl::Status marked = Append(MarkOf(record)); !marked.ok()) {
-    Poison(marked);
-    return outcome;
-  }
+  CommitOutcome outcome = {
+      .result = CommitResult::kCommitted, .version = edit.version, .head_version = edit.version};
   if (RollOverDue()) {
     bool named = false;
     if (const absl::Status rolled = RollOver(named); !rolled.ok()) {
@@ -319,9 +314,8 @@ absl::Status ManifestLog::RollOver(bool& named) {
                                  .hash = ManifestEditHash(AsBytes(bytes)),
                                  .offset = kManifestBlockBytes,
                                  .payload = AsBytes(bytes)};
-  const std::string content = EncodeManifestFileHeader(header) +
-                              EncodeManifestRecord(header.file_uuid, record) +
-                              EncodeManifestRecord(header.file_uuid, MarkOf(record));
+  const std::string content =
+      EncodeManifestFileHeader(header) + EncodeManifestRecord(header.file_uuid, record);
   const auto write_temporary = [this, &temporary, &content]() -> absl::Status {
     PERIGEE_RETURN_IF_ERROR(directory_.files().Remove(temporary));  // of an attempt that failed
     PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
@@ -343,10 +337,13 @@ absl::Status ManifestLog::RollOver(bool& named) {
       file_, OpenManifest(directory_.file_system(), directory_.PathOf(name), OpenMode::kReadWrite));
   PERIGEE_ASSIGN_OR_RETURN(ManifestState state, StateOfCheckpoint(checkpoint, record.hash));
   header_ = header;
-  end_offset_ = content.size();
-  checkpoint_end_ = content.size();
   edits_since_checkpoint_ = 0;
   Publish(std::move(state));
+  // The mark of a checkpoint says more than that of an edit: the names are durable too. Without it
+  // the next Open begins a new file again, since a name whose flush failed may be seen and yet be
+  // gone after a power cut, whatever is flushed later (D6).
+  PERIGEE_RETURN_IF_ERROR(Append(MarkOf(record)));
+  checkpoint_end_ = end_offset_;
   return RemoveOldFiles();
 }
 

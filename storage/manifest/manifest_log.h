@@ -10,8 +10,8 @@
 //     a record behind it is damage (refused), never taken for a torn tail.
 //  3. A file whose end was torn is never appended to (D8): Open rolls over to a new file.
 //  4. After a failed write or sync nothing is written until the next Open (D5).
-//  5. CURRENT always names a complete file that begins with a checkpoint. The file before it is
-//     kept; older ones are removed.
+//  5. CURRENT always names a complete file that begins with a checkpoint; the checkpoint's mark is
+//     written once that name is durable. The file before is kept, older ones are removed.
 //
 // Thread-safety: TryCommit calls are serialised inside; state() may be called from every thread.
 #pragma once
@@ -74,8 +74,8 @@ class ManifestLog {
   /// Makes `edit` the version after `base_version`: fills in version, database, parent and the
   /// defaults, checks it against the state, appends and syncs it. An error means that nothing was
   /// written: the edit was refused (see ApplyManifestEdit), the log is read-only (kReadOnly) or
-  /// poisoned (kStorageFailed). After kCommitted the log may be poisoned as well, when what
-  /// follows the edit (mark, roll-over) failed.
+  /// poisoned (kStorageFailed). After kCommitted the log may be poisoned as well, when the
+  /// roll-over behind the edit failed.
   absl::StatusOr<CommitOutcome> TryCommit(uint64_t base_version, ManifestEdit edit)
       ABSL_LOCKS_EXCLUDED(commit_mutex_, state_mutex_);
 
