@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server_config.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "perigee/version.h"
+#include "storage/foundation/status_macros.h"
+
+namespace perigee::server {
+namespace {
+
+constexpr const char* kDefaultListen = "127.0.0.1:7474";
+constexpr size_t kThreadsMax = 1'024;
+
+constexpr const char* kFooter =
+    "Clients connect with perigee://HOST:PORT or unix:PATH.\n"
+    "SIGTERM and SIGINT end the server when the requests in progress are done, 30 s at most;\n"
+    "a second signal ends it at once.\n"
+    "Exit: 0 ended as told, 64 usage, 70 internal, 73 cannot listen there, 74 storage failed,\n"
+    "75 the directory is locked, 78 not a database, or an address that is not allowed.";
+
+absl::StatusOr<IoBackend> ParseIoBackend(const std::string& name) {
+  if (name == "auto") return IoBackend::kAuto;
+  if (name == "posix") return IoBackend::kPosix;
+  if (name == "uring") return IoBackend::kUring;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--io-backend is '", name, "'; it is auto, posix or uring"));
+}
+
+absl::StatusOr<LogLevel> ParseLogLevel(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "info") return LogLevel::kInfo;
+  if (name == "warning") return LogLevel::kWarning;
+  if (name == "error") return LogLevel::kError;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--log-level is '", name, "'; it is debug, info, warning or error"));
+}
+
+struct RawOptions {
+  ServerConfig config;
+  std::vector<std::string> listen;
+  std::string io_backend = "auto";
+  std::string log_level = "info";
+  bool version = false;
+};
+
+void Declare(CLI::App& app, RawOptions& raw) {
+  app.add_option("--data", raw.config.data_directory,
+                 "Directory of the database; made if it is missing or empty");
+  app.add_option("--listen", raw.listen,
+                 absl::StrCat("HOST:PORT or unix:PATH; repeatable; port 0 takes a free one "
+                              "(default ",
+                              kDefaultListen, ")"));
+  app.add_flag("--insecure", raw.config.insecure,
+               "Allow addresses beyond loopback: without encryption, and everybody may do "
+               "everything");
+  app.add_option("--io-backend", raw.io_backend, "auto, posix or uring")->capture_default_str();
+  app.add_option("--threads", raw.config.threads, "Threads that search; 0: one per processor")
+      ->capture_default_str();
+  app.add_option("--log-level", raw.log_level, "debug, info, warning or error")
+      ->capture_default_str();
+  app.add_flag("--version", raw.version, "Version, build, instruction set and formats");
+  app.footer(kFooter);
+}
+
+absl::StatusOr<ServerConfig> Check(RawOptions raw) {
+  ServerConfig config = std::move(raw.config);
+  if (config.data_directory.empty()) {
+    return absl::InvalidArgumentError("--data DIR is missing: the directory of the database");
+  }
+  if (config.threads > kThreadsMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--threads is ", config.threads, "; at most ", kThreadsMax, " are allowed"));
+  }
+  PERIGEE_ASSIGN_OR_RETURN(config.io_backend, ParseIoBackend(raw.io_backend));
+  PERIGEE_ASSIGN_OR_RETURN(config.log_level, ParseLogLevel(raw.log_level));
+  if (raw.listen.empty()) {
+    raw.listen.emplace_back(kDefaultListen);
+  }
+  for (const std::string& text : raw.listen) {
+    PERIGEE_ASSIGN_OR_RETURN(ListenAddress address, ParseListenAddress(text));
+    config.listen.push_back(std::move(address));
+  }
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<std::variant<ServerConfig, PrintedText>> ParseServerConfig(
+    const std::vector<std::string>& arguments) {
+  CLI::App app("perigeed serves a Perigee database over Cap'n Proto RPC.", "perigeed");
+  RawOptions raw;
+  Declare(app, raw);
+  // CLI11 wants the arguments in reverse order and reports with exceptions, which stop here.
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    return PrintedText{.text = app.help()};
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(absl::StrCat(error.what(), "; see perigeed --help"));
+  }
+  if (raw.version) {
+    return PrintedText{.text = VersionLine("perigeed") + "\n"};
+  }
+  PERIGEE_ASSIGN_OR_RETURN(ServerConfig config, Check(std::move(raw)));
+  return config;
+}
+
+}  // namespace perigee::server

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ServerConfig: what perigeed was told on its command line, checked.
+//
+// Invariants: a config that ParseServerConfig returned names a data directory and at least one
+// address; nothing was opened or created to find out.
+// Thread-safety: a value type.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "perigee/options.h"
+#include "server/listen_address.h"
+#include "storage/foundation/log.h"
+
+namespace perigee::server {
+
+struct ServerConfig {
+  std::string data_directory = {};
+  std::vector<ListenAddress> listen = {};
+  bool insecure = false;
+  IoBackend io_backend = IoBackend::kAuto;
+  /// Threads that search; 0: one per processor.
+  size_t threads = 0;
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+/// What the command line asks for instead of a server.
+struct PrintedText {
+  std::string text = {};
+};
+
+/// kInvalidArgument naming the option, its value and what is accepted.
+absl::StatusOr<std::variant<ServerConfig, PrintedText>> ParseServerConfig(
+    const std::vector<std::string>& arguments);
+
+}  // namespace perigee::server
