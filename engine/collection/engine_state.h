@@ -47,7 +47,7 @@ class EngineState {
   struct Options {
     uint64_t epoch = 0;
     bool read_only = false;
-    std::function<void(const absl::Status&)> on_storage_failed;
+    std::function<void(const absl::Status&)> on_storage_failed = nullptr;
   };
 
   explicit EngineState(Options options);

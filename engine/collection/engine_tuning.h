@@ -43,6 +43,8 @@ struct EngineTuning {
 
   /// When no write follows for this long, the log says durably that the last one was durable (D7).
   absl::Duration durable_mark_after = absl::Milliseconds(100);
+  /// Edits after which the manifest goes on in a new file.
+  uint64_t manifest_rollover_edits = 1'000;
   /// Prepare log files on a thread of their own; tests that count calls want this off.
   bool log_preallocation = true;
 };

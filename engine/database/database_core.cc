@@ -83,7 +83,9 @@ absl::Status DatabaseCore::OpenDirectory(const std::string& path) {
   PERIGEE_ASSIGN_OR_RETURN(
       directory_, storage::DataDirectory::Open(file_system_, path, DirectoryOptions(options_)));
   PERIGEE_ASSIGN_OR_RETURN(
-      manifest_, storage::ManifestLog::Open(*directory_, {.read_only = options_.read_only}));
+      manifest_, storage::ManifestLog::Open(*directory_,
+                                            {.read_only = options_.read_only,
+                                             .rollover_edits = tuning_.manifest_rollover_edits}));
   return absl::OkStatus();
 }
 

@@ -5,6 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <optional>
+#include <thread>
+
 #include "storage/foundation/error_reason.h"
 
 namespace perigee::engine {
@@ -37,10 +40,28 @@ TEST_CASE("a failure stops writes, is told once and keeps its first cause") {
 
 TEST_CASE("closing is final and happens once") {
   EngineState state({});
-  CHECK(state.Close());
-  CHECK_FALSE(state.Close());
+  CHECK(state.MarkClosed());
+  CHECK_FALSE(state.MarkClosed());
   CHECK(state.CheckOpen().code() == absl::StatusCode::kFailedPrecondition);
   CHECK(state.CheckWritable().code() == absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_CASE("closing waits for work in progress and admits no more") {
+  EngineState state({});
+  std::atomic<bool> done = false;
+  std::optional<WorkPermit> permit(state.BeginWork().value());
+  std::thread closer([&] {
+    state.MarkClosed();
+    state.WaitIdle();
+    CHECK(done.load());
+  });
+  while (!state.closed()) {
+    std::this_thread::yield();
+  }
+  CHECK(state.BeginWork().status().code() == absl::StatusCode::kFailedPrecondition);
+  done.store(true);
+  permit.reset();
+  closer.join();
 }
 
 TEST_CASE("a forked child may use nothing") {
