@@ -12,7 +12,7 @@
 #include "storage/foundation/log.h"
 #include "storage/foundation/status_macros.h"
 #include "storage/foundation/string_view_bridge.h"
-#include "storage/io/posix_file_system.h"
+#include "storage/io/file_system_selection.h"
 
 namespace perigee::engine {
 namespace {
@@ -37,16 +37,30 @@ storage::DataDirectory::Options DirectoryOptions(const OpenOptions& options) {
   return directory;
 }
 
+storage::BackendChoice BackendOf(IoBackend backend) {
+  switch (backend) {
+    case IoBackend::kPosix:
+      return storage::BackendChoice::kPosix;
+    case IoBackend::kUring:
+      return storage::BackendChoice::kIoUring;
+    case IoBackend::kAuto:
+      break;
+  }
+  return storage::BackendChoice::kAuto;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<DatabaseCore>> DatabaseCore::Open(const std::string& directory,
                                                                  const OpenOptions& options) {
-  std::unique_ptr<storage::FileSystem> file_system = std::make_unique<storage::PosixFileSystem>();
+  PERIGEE_ASSIGN_OR_RETURN(storage::SelectedFileSystem selected,
+                           storage::SelectFileSystem(BackendOf(options.io_backend)));
   EngineTuning tuning;
   tuning.growing_bytes_max = std::max<uint64_t>(options.growing_segment_bytes_max, 1);
   PERIGEE_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseCore> core,
-                           Open(*file_system, directory, options, tuning));
-  core->owned_file_system_ = std::move(file_system);
+                           Open(*selected.file_system, directory, options, tuning));
+  core->owned_file_system_ = std::move(selected.file_system);
+  core->io_backend_ = std::move(selected.description);
   return core;
 }
 
