@@ -11,7 +11,7 @@
 namespace perigee::storage {
 namespace {
 
-TEST_CASE("posix keeps the promises of a file system") {
+TEST_CASE("posix keeps the promises of a file system" * doctest::test_suite("concurrency")) {
   for (const FileSystemCase& test : FileSystemCases()) {
     SUBCASE(test.name) {
       const TemporaryDirectory directory;

@@ -140,7 +140,7 @@ TEST_CASE("a database that lost a part is refused and not touched") {
   CHECK(Refusal(*disk, {.read_only = true}) == ErrorReason::kDamaged);
 }
 
-TEST_CASE("a marker that came back beside a finished database is removed, its data kept") {
+TEST_CASE("a marker that came back beside a finished database is removed and its data kept") {
   auto disk = DiskWithDatabase();
   auto before = Everything(*disk);
   for (const bool create : {false, true}) {
