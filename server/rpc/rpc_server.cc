@@ -19,7 +19,7 @@ constexpr kj::Duration kAcceptPause = 100 * kj::MILLISECONDS;
 }  // namespace
 
 // Everything that lives on the loop's thread.
-class RpcServer::Loop final : private kj::TaskSet::ErrorHandler {
+class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
  public:
   Loop(kj::AsyncIoContext& io, const Parts& parts, const ConnectionLimits& limits)
       : timer_(io.provider->getTimer()),
