@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "storage/foundation/error_reason.h"
-#include "storage/io/posix_file_system.h"
+#include "storage/io/file_system_selection.h"
 #include "storage/wal/log_file_format.h"
 #include "tests/storage/wal/log_test_bed.h"
 #include "tests/support/temporary_directory.h"
@@ -346,16 +346,15 @@ TEST_CASE("options out of range are refused") {
   }
 }
 
-TEST_CASE("a log on a real disk with a thread that prepares files") {
-  const TemporaryDirectory temporary;
-  PosixFileSystem file_system;
+// Opens, appends and now and then closes, with a thread that prepares files.
+void LiveOnRealDisk(FileSystem& file_system, const std::string& path) {
   DataDirectory::Options creation;
   creation.create_if_missing = true;
   creation.creation.log_file_bytes = kLogFileBytesMin;
   creation.initialise_contents = [](DataDirectory& directory) {
     return directory.files().WriteAtomically(kCurrentName, AsBytes("stands for a manifest"));
   };
-  const auto directory = DataDirectory::Open(file_system, temporary.PathOf("db"), creation);
+  const auto directory = DataDirectory::Open(file_system, path, creation);
   REQUIRE(directory.ok());
   uint64_t appended = 0;
   for (uint64_t epoch = 1; epoch <= 4; ++epoch) {
@@ -379,7 +378,19 @@ TEST_CASE("a log on a real disk with a thread that prepares files") {
     }
   }
   CHECK((*directory)->ListLogs()->size() >= 12);
-  CHECK(file_system.List(temporary.PathOf("db/tmp"))->empty());
+  CHECK(file_system.List(path + "/tmp")->empty());
+}
+
+TEST_SUITE("concurrency") {
+  TEST_CASE("a log on a real disk with each backend and a thread that prepares files") {
+    for (const BackendChoice choice : {BackendChoice::kPosix, BackendChoice::kAuto}) {
+      const TemporaryDirectory temporary;
+      const auto selected = SelectFileSystem(choice);
+      REQUIRE(selected.ok());
+      INFO(selected->description);
+      LiveOnRealDisk(*selected->file_system, temporary.PathOf("db"));
+    }
+  }
 }
 
 }  // namespace
