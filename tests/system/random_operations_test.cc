@@ -6,6 +6,7 @@
 // PERIGEE_TEST_SEED repeats a seed, PERIGEE_TEST_SEEDS asks for more of them.
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "perigee/client/connection.h"
