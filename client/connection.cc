@@ -73,11 +73,11 @@ absl::StatusOr<RemoteCollection> Connection::OpenCollection(std::string_view nam
   CollectionSchema schema;
   // Always asked of the server: a collection of that name may have been dropped and made again.
   thread_->ForgetCollection(owned_name);
-  PERIGEE_RETURN_IF_ERROR(thread_->CallCollection(
-      {.timeout_ms = thread_->call_timeout_ms(), .what = "open"}, owned_name,
-      [&schema](schema::Collection::Client collection) {
-        return DescribeSchema(kj::mv(collection), schema);
-      }));
+  PERIGEE_RETURN_IF_ERROR(
+      thread_->CallCollection({.timeout_ms = thread_->call_timeout_ms(), .what = "open"},
+                              owned_name, [&schema](schema::Collection::Client collection) {
+                                return DescribeSchema(kj::mv(collection), schema);
+                              }));
   return RemoteCollection(thread_, owned_name, std::move(schema));
 }
 
@@ -97,20 +97,20 @@ absl::Status Connection::DropCollection(std::string_view name) {
 absl::StatusOr<bool> Connection::CollectionExists(std::string_view name) const {
   const std::string owned_name(name);
   bool exists = false;
-  PERIGEE_RETURN_IF_ERROR(thread_->CallSession(
-      {.timeout_ms = thread_->call_timeout_ms(), .what = "exists"},
-      [&owned_name, &exists](schema::Session::Client session) {
-        auto request = session.collectionExistsRequest();
-        request.setName(wire::WireText(owned_name));
-        return request.send().then([&exists](auto&& response) -> absl::Status {
-          const auto result = response.getResult();
-          if (!result.isExists()) {
-            return wire::DecodeStatus(result.getStatus());
-          }
-          exists = result.getExists();
-          return absl::OkStatus();
-        });
-      }));
+  PERIGEE_RETURN_IF_ERROR(
+      thread_->CallSession({.timeout_ms = thread_->call_timeout_ms(), .what = "exists"},
+                           [&owned_name, &exists](schema::Session::Client session) {
+                             auto request = session.collectionExistsRequest();
+                             request.setName(wire::WireText(owned_name));
+                             return request.send().then([&exists](auto&& response) -> absl::Status {
+                               const auto result = response.getResult();
+                               if (!result.isExists()) {
+                                 return wire::DecodeStatus(result.getStatus());
+                               }
+                               exists = result.getExists();
+                               return absl::OkStatus();
+                             });
+                           }));
   return exists;
 }
 
@@ -119,16 +119,15 @@ absl::StatusOr<std::vector<CollectionDescription>> Connection::ListCollections()
   PERIGEE_RETURN_IF_ERROR(thread_->CallSession(
       {.timeout_ms = thread_->call_timeout_ms(), .what = "list"},
       [&descriptions](schema::Session::Client session) {
-        return session.listCollectionsRequest().send().then(
-            [&descriptions](auto&& response) -> absl::Status {
-              const auto result = response.getResult();
-              if (!result.isCollections()) {
-                return wire::DecodeStatus(result.getStatus());
-              }
-              PERIGEE_ASSIGN_OR_RETURN(descriptions,
-                                       wire::DecodeDescriptions(result.getCollections()));
-              return absl::OkStatus();
-            });
+        return session.listCollectionsRequest().send().then([&descriptions](
+                                                                auto&& response) -> absl::Status {
+          const auto result = response.getResult();
+          if (!result.isCollections()) {
+            return wire::DecodeStatus(result.getStatus());
+          }
+          PERIGEE_ASSIGN_OR_RETURN(descriptions, wire::DecodeDescriptions(result.getCollections()));
+          return absl::OkStatus();
+        });
       }));
   return descriptions;
 }
@@ -151,12 +150,12 @@ absl::StatusOr<DatabaseStatus> Connection::Status() const {
 }
 
 absl::Status Connection::Flush() {
-  return thread_->CallSession(
-      {.timeout_ms = thread_->call_timeout_ms(), .what = "flush"},
-      [](schema::Session::Client session) {
-        return session.flushRequest().send().then(
-            [](auto&& response) { return StatusOfReply(response.getStatus()); });
-      });
+  return thread_->CallSession({.timeout_ms = thread_->call_timeout_ms(), .what = "flush"},
+                              [](schema::Session::Client session) {
+                                return session.flushRequest().send().then([](auto&& response) {
+                                  return StatusOfReply(response.getStatus());
+                                });
+                              });
 }
 
 }  // namespace perigee::client

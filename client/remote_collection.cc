@@ -361,16 +361,15 @@ absl::StatusOr<CollectionDescription> RemoteCollection::Describe() const {
   PERIGEE_RETURN_IF_ERROR(thread_->CallCollection(
       {.timeout_ms = thread_->call_timeout_ms(), .what = "describe"}, name_,
       [&description](Collection::Client collection) {
-        return collection.describeRequest().send().then(
-            [&description](auto&& response) -> absl::Status {
-              const auto result = response.getResult();
-              if (!result.isDescription()) {
-                return wire::DecodeStatus(result.getStatus());
-              }
-              PERIGEE_ASSIGN_OR_RETURN(description,
-                                       wire::DecodeDescription(result.getDescription()));
-              return absl::OkStatus();
-            });
+        return collection.describeRequest().send().then([&description](
+                                                            auto&& response) -> absl::Status {
+          const auto result = response.getResult();
+          if (!result.isDescription()) {
+            return wire::DecodeStatus(result.getStatus());
+          }
+          PERIGEE_ASSIGN_OR_RETURN(description, wire::DecodeDescription(result.getDescription()));
+          return absl::OkStatus();
+        });
       }));
   return description;
 }

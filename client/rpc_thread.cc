@@ -35,8 +35,7 @@ absl::StatusOr<std::shared_ptr<RpcThread>> RpcThread::Start(ServerAddress addres
 
 RpcThread::~RpcThread() {
   if (executor_.get() != nullptr) {
-    kj::runCatchingExceptions(
-        [this]() { executor_->executeSync([this]() { stop_->fulfill(); }); });
+    kj::runCatchingExceptions([this]() { executor_->executeSync([this]() { stop_->fulfill(); }); });
   }
   thread_.join();
 }
@@ -77,7 +76,8 @@ absl::Status RpcThread::CallSession(const CallOptions& call, const SessionStep& 
 
 absl::Status RpcThread::CallCollection(const CallOptions& call, const std::string& name,
                                        const CollectionStep& step) {
-  return OnThread([this, &call, &name, &step]() { return link_->CallCollection(call, name, step); });
+  return OnThread(
+      [this, &call, &name, &step]() { return link_->CallCollection(call, name, step); });
 }
 
 void RpcThread::ForgetCollection(const std::string& name) {

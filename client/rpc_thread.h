@@ -4,7 +4,8 @@
 // that lives on it.
 //
 // Invariants:
-//  1. Every object of the RPC library is made, used and destroyed on this thread; a step runs on it,
+//  1. Every object of the RPC library is made, used and destroyed on this thread; a step runs on
+//  it,
 //     is code of this library, and does no more than send, copy and hand back.
 //  2. A link that was lost is made again by the next call; concurrent calls share one attempt.
 //  3. A read whose connection fails is tried once more on a new link; a write never.
@@ -39,8 +40,8 @@ class RpcThread {
     /// For messages: "query", "upsert", ...
     const char* what = "call";
   };
-  /// Sends a request and copies its reply to variables of the caller, which outlive the step. It may
-  /// run twice, so it sets them anew. Answers the server's status.
+  /// Sends a request and copies its reply to variables of the caller, which outlive the step. It
+  /// may run twice, so it sets them anew. Answers the server's status.
   using SessionStep = std::function<kj::Promise<absl::Status>(schema::Session::Client)>;
   using CollectionStep = std::function<kj::Promise<absl::Status>(schema::Collection::Client)>;
 

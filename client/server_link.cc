@@ -143,8 +143,8 @@ kj::Promise<absl::Status> ServerLink::Call(const RpcThread::CallOptions& call, A
 
 kj::Promise<absl::Status> ServerLink::Try(kj::Own<Attempt> attempt) {
   Attempt& current = *attempt;
-  auto run = EnsureConnected().then(
-      [this, &current](absl::Status status) -> kj::Promise<absl::Status> {
+  auto run =
+      EnsureConnected().then([this, &current](absl::Status status) -> kj::Promise<absl::Status> {
         if (!status.ok()) {
           return status;
         }
@@ -194,28 +194,26 @@ kj::Promise<absl::Status> ServerLink::Connect() {
                ? network.parseAddress(address_.host.c_str(), address_.port)
                : network.parseAddress(absl::StrCat("unix:", address_.unix_path).c_str());
   });
-  auto greeted =
-      resolved
-          .then([this](kj::Own<kj::NetworkAddress> target) {
-            connect_step_ = "connect";
-            auto connecting = target->connect();
-            return connecting.attach(kj::mv(target));
-          })
-          .then([this, &timer](kj::Own<kj::AsyncIoStream> stream) {
-            return Greet(kj::refcounted<Connected>(kj::mv(stream), timer));
-          })
-          .catch_([this](kj::Exception&& exception) -> absl::Status {
-            return absl::UnavailableError(absl::StrCat(
-                address_.spelling, ": cannot ", connect_step_, ": ",
-                exception.getDescription().cStr(), "; is perigeed running there?"));
-          });
-  auto late =
-      timer.afterDelay(options_.connect_timeout_ms * kj::MILLISECONDS)
-          .then([this]() -> absl::Status {
-            return absl::UnavailableError(absl::StrCat(address_.spelling, ": cannot ",
-                                                       connect_step_, " within ",
-                                                       options_.connect_timeout_ms, " ms"));
-          });
+  auto greeted = resolved
+                     .then([this](kj::Own<kj::NetworkAddress> target) {
+                       connect_step_ = "connect";
+                       auto connecting = target->connect();
+                       return connecting.attach(kj::mv(target));
+                     })
+                     .then([this, &timer](kj::Own<kj::AsyncIoStream> stream) {
+                       return Greet(kj::refcounted<Connected>(kj::mv(stream), timer));
+                     })
+                     .catch_([this](kj::Exception&& exception) -> absl::Status {
+                       return absl::UnavailableError(absl::StrCat(
+                           address_.spelling, ": cannot ", connect_step_, ": ",
+                           exception.getDescription().cStr(), "; is perigeed running there?"));
+                     });
+  auto late = timer.afterDelay(options_.connect_timeout_ms * kj::MILLISECONDS)
+                  .then([this]() -> absl::Status {
+                    return absl::UnavailableError(absl::StrCat(address_.spelling, ": cannot ",
+                                                               connect_step_, " within ",
+                                                               options_.connect_timeout_ms, " ms"));
+                  });
   return greeted.exclusiveJoin(kj::mv(late));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ServerLink: the connection of one RpcThread to its server: connecting, the session, collections by
-// name, and what is repeated when the connection is lost.
+// ServerLink: the connection of one RpcThread to its server: connecting, the session, collections
+// by name, and what is repeated when the connection is lost.
 //
 // Invariants: one attempt to connect at a time; a session belongs to exactly one connection, and
 // everything obtained from it goes with it.

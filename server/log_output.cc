@@ -29,8 +29,7 @@ std::string OneLine(std::string_view message) {
 
 std::string FormatLogLine(LogFormat format, absl::Time time, LogLevel level, std::string_view event,
                           std::string_view message) {
-  const std::string stamp =
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+  const std::string stamp = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
   if (format == LogFormat::kText) {
     return absl::StrCat(stamp, " ", Absl(LogLevelName(level)), " ", Absl(event), ": ",
                         OneLine(message), "\n");

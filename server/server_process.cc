@@ -47,8 +47,8 @@ class StopRequest {
   }
   StopCause Wait() {
     const absl::MutexLock lock(
-        &mutex_, absl::Condition(+[](StopCause* cause) { return *cause != StopCause::kNone; },
-                                 &cause_));
+        &mutex_, absl::Condition(
+                     +[](StopCause* cause) { return *cause != StopCause::kNone; }, &cause_));
     return cause_;
   }
 
@@ -72,8 +72,8 @@ ExitCode ListenExitCode(const absl::Status& status) {
 absl::StatusOr<std::vector<ListenSocket>> Listen(const ServerConfig& config) {
   std::vector<ListenSocket> sockets;
   for (const ListenAddress& address : config.listen) {
-    PERIGEE_ASSIGN_OR_RETURN(
-        ListenSocket socket, ListenSocket::Open(address, {.allow_remote = config.insecure}));
+    PERIGEE_ASSIGN_OR_RETURN(ListenSocket socket,
+                             ListenSocket::Open(address, {.allow_remote = config.insecure}));
     sockets.push_back(std::move(socket));
   }
   return sockets;
@@ -115,8 +115,8 @@ int Serve(const ServerConfig& config, StopRequest& stop) {
   }
   const StopCause cause = stop.Wait();
   Log(LogLevel::kInfo, "server.draining", "no new requests; finishing those in progress");
-  const bool drained = (*server)->Drain(cause == StopCause::kStorageFailed ? kStorageFailureGrace
-                                                                           : kShutdownGrace);
+  const bool drained =
+      (*server)->Drain(cause == StopCause::kStorageFailed ? kStorageFailureGrace : kShutdownGrace);
   server->reset();
   const absl::Status closed = (*database)->Close();
   dispatcher.reset();

@@ -16,7 +16,8 @@
 
 namespace perigee::server {
 
-/// Serves until told to end. Writes the log, and on a failure one line for people, to standard error.
+/// Serves until told to end. Writes the log, and on a failure one line for people, to standard
+/// error.
 int RunServer(const ServerConfig& config);
 
 }  // namespace perigee::server

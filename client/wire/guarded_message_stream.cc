@@ -80,9 +80,8 @@ kj::Promise<GuardedMessageStream::MaybeMessage> GuardedMessageStream::tryReadMes
         }
         // The clock of a message runs from its first byte.
         auto rest = kFramePrefixBytes - count;
-        auto prefix =
-            rest == 0 ? kj::Promise<size_t>(size_t{0})
-                      : stream_.tryRead(header_.data() + count, rest, rest);
+        auto prefix = rest == 0 ? kj::Promise<size_t>(size_t{0})
+                                : stream_.tryRead(header_.data() + count, rest, rest);
         auto frame = prefix.then([this, rest, options](size_t more) -> kj::Promise<MaybeMessage> {
           return more < rest ? Refuse("the connection ended inside a frame header")
                              : ReadFrame(options);
@@ -122,8 +121,8 @@ kj::Promise<GuardedMessageStream::MaybeMessage> GuardedMessageStream::ReadBody(
   auto message = kj::heap<OwnedMessage>(std::move(segment_words), options);
   total_bytes_ += header_.size() + message->total_bytes();
   if (options_.total_bytes_max != 0 && total_bytes_ > options_.total_bytes_max) {
-    return Refuse(absl::StrCat("more than ", options_.total_bytes_max,
-                               " bytes before authentication"));
+    return Refuse(
+        absl::StrCat("more than ", options_.total_bytes_max, " bytes before authentication"));
   }
   OwnedMessage& target = *message;
   return ReadMore(target.words(), 0, target.total_bytes())
@@ -133,8 +132,8 @@ kj::Promise<GuardedMessageStream::MaybeMessage> GuardedMessageStream::ReadBody(
 }
 
 // Reads until `words` holds `total_bytes`; false at an early end. Memory follows what has arrived.
-kj::Promise<bool> GuardedMessageStream::ReadMore(std::vector<capnp::word>& words,
-                                                 size_t have_bytes, size_t total_bytes) {
+kj::Promise<bool> GuardedMessageStream::ReadMore(std::vector<capnp::word>& words, size_t have_bytes,
+                                                 size_t total_bytes) {
   if (have_bytes == total_bytes) {
     return true;
   }
@@ -199,8 +198,7 @@ GuardedMessageStream::MaybeMessage GuardedMessageStream::Refuse(std::string reas
 }
 
 kj::Promise<void> GuardedMessageStream::writeMessage(
-    kj::ArrayPtr<const int> fds,
-    kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
+    kj::ArrayPtr<const int> fds, kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
   return writer_.writeMessage(fds, segments);
 }
 

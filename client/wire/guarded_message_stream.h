@@ -6,8 +6,8 @@
 // Invariants:
 //  1. No more than the bytes that arrived, doubled, are allocated for a message (M2).
 //  2. A frame that is refused, a message of another kind, one too many open answers or a message
-//     that does not complete in time ends the stream: reads answer end of file for good, violation()
-//     says why, and on_violation was called once.
+//     that does not complete in time ends the stream: reads answer end of file for good,
+//     violation() says why, and on_violation was called once.
 //  3. File descriptors are never accepted (K7).
 // Thread-safety: belongs to one KJ event loop.
 #pragma once

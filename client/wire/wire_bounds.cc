@@ -22,9 +22,8 @@ absl::Status CheckCount(std::string_view what, size_t count, size_t count_max) {
 absl::StatusOr<std::string> CopyText(std::string_view what, capnp::Text::Reader text,
                                      size_t bytes_max) {
   if (text.size() > bytes_max) {
-    return ErrorWithReason(ErrorReason::kLimit,
-                           absl::StrCat(Absl(what), " has ", text.size(),
-                                        " bytes; the limit is ", bytes_max));
+    return ErrorWithReason(ErrorReason::kLimit, absl::StrCat(Absl(what), " has ", text.size(),
+                                                             " bytes; the limit is ", bytes_max));
   }
   return std::string(text.begin(), text.size());
 }

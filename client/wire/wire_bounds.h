@@ -30,9 +30,7 @@ absl::Status CheckCount(std::string_view what, size_t count, size_t count_max);
 absl::StatusOr<std::string> CopyText(std::string_view what, capnp::Text::Reader text,
                                      size_t bytes_max);
 /// For setters; valid while `text` is.
-inline capnp::Text::Reader WireText(const std::string& text) {
-  return {text.c_str(), text.size()};
-}
+inline capnp::Text::Reader WireText(const std::string& text) { return {text.c_str(), text.size()}; }
 /// The size of a list for init functions; checked against 32 bits.
 kj::uint WireCount(size_t count);
 

@@ -303,7 +303,7 @@ class FilterDecoder {
   }
 
   absl::StatusOr<Filter> PathOnly(schema::Filter::Reader in) {
-    const capnp::Text::Reader text = in.isIsEmpty() ? in.getIsEmpty()
+    const capnp::Text::Reader text = in.isIsEmpty()  ? in.getIsEmpty()
                                      : in.isIsNull() ? in.getIsNull()
                                                      : in.getHasVector();
     PERIGEE_ASSIGN_OR_RETURN(std::string path, Text(text));

@@ -83,7 +83,8 @@ void EncodeVectors(const NamedVectors& vectors, capnp::List<schema::NamedVector>
 }
 
 absl::StatusOr<NamedVectors> DecodeVectors(capnp::List<schema::NamedVector>::Reader in) {
-  PERIGEE_RETURN_IF_ERROR(CheckCount("the vectors of a point", in.size(), limits::kNamedVectorsMax));
+  PERIGEE_RETURN_IF_ERROR(
+      CheckCount("the vectors of a point", in.size(), limits::kNamedVectorsMax));
   NamedVectors vectors;
   for (const schema::NamedVector::Reader element : in) {
     PERIGEE_ASSIGN_OR_RETURN(std::string name,

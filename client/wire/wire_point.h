@@ -40,8 +40,8 @@ absl::StatusOr<std::vector<float>> DecodeFloats(capnp::List<float>::Reader in);
 void EncodeVectors(const NamedVectors& vectors, capnp::List<schema::NamedVector>::Builder out);
 absl::StatusOr<NamedVectors> DecodeVectors(capnp::List<schema::NamedVector>::Reader in);
 
-/// The payload's text; kInvalidArgument for one that JSON cannot carry (a number that is not finite,
-/// a duplicate key), which no reader could tell from another.
+/// The payload's text; kInvalidArgument for one that JSON cannot carry (a number that is not
+/// finite, a duplicate key), which no reader could tell from another.
 absl::StatusOr<std::string> PayloadText(const Payload& payload);
 /// Copies a payload's text; empty stands for {}.
 absl::StatusOr<std::string> CopyPayloadText(capnp::Text::Reader text);

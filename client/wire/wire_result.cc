@@ -60,7 +60,8 @@ absl::StatusOr<UnparsedHit> DecodeHit(schema::Hit::Reader in) {
 
 absl::StatusOr<SegmentPlan> DecodeSegmentPlan(schema::SegmentPlan::Reader in) {
   SegmentPlan plan;
-  PERIGEE_ASSIGN_OR_RETURN(plan.segment, CopyText("a segment name", in.getSegment(), kNameBytesMax));
+  PERIGEE_ASSIGN_OR_RETURN(plan.segment,
+                           CopyText("a segment name", in.getSegment(), kNameBytesMax));
   plan.rows = in.getRows();
   PERIGEE_ASSIGN_OR_RETURN(plan.strategy, CopyText("a strategy", in.getStrategy(), kNameBytesMax));
   PERIGEE_ASSIGN_OR_RETURN(plan.reason, CopyText("a reason", in.getReason(), kPlanBytesMax));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// absl::Status to and from the wire: code, reason and message. A status without a reason has none on
-// the other side, a reason that this build does not know is dropped and its code kept.
+// absl::Status to and from the wire: code, reason and message. A status without a reason has none
+// on the other side, a reason that this build does not know is dropped and its code kept.
 //
 // Invariants: an error never decodes to ok; docs/errors.md lists the reasons.
 // Thread-safety: functions without state.

@@ -74,7 +74,8 @@ absl::StatusOr<CollectionDescription> DecodeDescription(schema::CollectionDescri
   description.memory_bytes = in.getMemoryBytes();
   description.disk_bytes = in.getDiskBytes();
   description.applied_seq = in.getAppliedSeq();
-  PERIGEE_ASSIGN_OR_RETURN(description.state, CopyText("a state", in.getState(), kSentenceBytesMax));
+  PERIGEE_ASSIGN_OR_RETURN(description.state,
+                           CopyText("a state", in.getState(), kSentenceBytesMax));
   return description;
 }
 
@@ -115,8 +116,7 @@ void EncodeDatabaseStatus(const DatabaseStatus& status, schema::DatabaseStatus::
   for (size_t i = 0; i < status.warnings.size(); ++i) {
     warnings.set(WireCount(i), WireText(status.warnings[i]));
   }
-  EncodeDescriptions(status.collections,
-                     out.initCollections(WireCount(status.collections.size())));
+  EncodeDescriptions(status.collections, out.initCollections(WireCount(status.collections.size())));
 }
 
 absl::StatusOr<DatabaseStatus> DecodeDatabaseStatus(schema::DatabaseStatus::Reader in) {
@@ -139,7 +139,8 @@ absl::StatusOr<DatabaseStatus> DecodeDatabaseStatus(schema::DatabaseStatus::Read
                            CopyText("an error", in.getStorageError(), kSentenceBytesMax));
   PERIGEE_RETURN_IF_ERROR(CheckCount("the warnings", in.getWarnings().size(), kWarningsMax));
   for (const capnp::Text::Reader element : in.getWarnings()) {
-    PERIGEE_ASSIGN_OR_RETURN(std::string warning, CopyText("a warning", element, kSentenceBytesMax));
+    PERIGEE_ASSIGN_OR_RETURN(std::string warning,
+                             CopyText("a warning", element, kSentenceBytesMax));
     status.warnings.push_back(std::move(warning));
   }
   PERIGEE_ASSIGN_OR_RETURN(status.collections, DecodeDescriptions(in.getCollections()));

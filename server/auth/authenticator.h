@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Authenticator: turns a credential and the peer that shows it into an Access, which nothing else in
-// the server can make (S1, S7).
+// Authenticator: turns a credential and the peer that shows it into an Access, which nothing else
+// in the server can make (S1, S7).
 //
 // Invariants: "no credential" is accepted from Unix sockets and loopback alone, unless the operator
 // said --insecure; every refusal reads the same (S5).

@@ -34,8 +34,8 @@ class CallService {
   void BeginDrain() { draining_ = true; }
   size_t open_calls() const { return open_calls_; }
 
-  /// `decode`: () -> StatusOr<Request>, on the event loop. `work`: Request -> StatusOr<Result>, on a
-  /// thread of `lane`. `answer`: (StatusOr<Result>) -> void, on the event loop, writes the reply.
+  /// `decode`: () -> StatusOr<Request>, on the event loop. `work`: Request -> StatusOr<Result>, on
+  /// a thread of `lane`. `answer`: (StatusOr<Result>) -> void, on the event loop, writes the reply.
   template <typename Context, typename Decode, typename Work, typename Answer>
   kj::Promise<void> Serve(Context context, Lane lane, Decode decode, Work work, Answer answer) {
     using Request = typename std::invoke_result_t<Decode>::value_type;
@@ -44,8 +44,8 @@ class CallService {
       context.allowCancellation();
     }
     if (draining_) {
-      answer(absl::StatusOr<Result>(absl::UnavailableError(
-          "the server is shutting down and did not begin this request")));
+      answer(absl::StatusOr<Result>(
+          absl::UnavailableError("the server is shutting down and did not begin this request")));
       return kj::READY_NOW;
     }
     uint64_t bytes = 0;
@@ -59,10 +59,8 @@ class CallService {
       return kj::READY_NOW;
     }
     return Offload<Result>(dispatcher_, {.lane = lane, .bytes = bytes},
-                           [request = *std::move(request),
-                            work = std::move(work)]() mutable -> absl::StatusOr<Result> {
-                             return work(std::move(request));
-                           })
+                           [request = *std::move(request), work = std::move(work)]() mutable
+                           -> absl::StatusOr<Result> { return work(std::move(request)); })
         .then([answer = std::move(answer)](absl::StatusOr<Result>&& result) mutable {
           answer(std::move(result));
         })

@@ -61,9 +61,7 @@ void ClientConnection::OnAuthenticated() {
 }
 
 kj::Promise<void> ClientConnection::Ended() {
-  return network_.onDisconnect()
-      .exclusiveJoin(kj::mv(violated_.promise))
-      .exclusiveJoin(Watch());
+  return network_.onDisconnect().exclusiveJoin(kj::mv(violated_.promise)).exclusiveJoin(Watch());
 }
 
 kj::Promise<void> ClientConnection::Watch() {

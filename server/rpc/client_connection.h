@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ClientConnection: one accepted connection: guard, RPC system, gateway, and the rules for ending it.
+// ClientConnection: one accepted connection: guard, RPC system, gateway, and the rules for ending
+// it.
 //
 // Invariants:
 //  1. Until the client has authenticated, the narrow limits hold: small messages, few of them, and

@@ -61,8 +61,7 @@ void AnswerPoints(Context context, absl::StatusOr<ResultPages> pages) {
   auto result = context.initResults(first.totalSize()).initResult();
   result.setPage(first);
   if (!pages->rest.empty()) {
-    result.getPage().setRest(
-        kj::heap<PagesCapability<schema::PointPages>>(std::move(pages->rest)));
+    result.getPage().setRest(kj::heap<PagesCapability<schema::PointPages>>(std::move(pages->rest)));
   }
 }
 
@@ -94,9 +93,9 @@ absl::Status SpendWaiting(Clock::time_point received, Query& query) {
     return absl::OkStatus();
   }
   if (waited >= query.timeout_ms) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("the query waited ", waited, " ms for a thread; its timeout_ms is ",
-                     query.timeout_ms, "; the server is busy"));
+    return absl::DeadlineExceededError(absl::StrCat("the query waited ", waited,
+                                                    " ms for a thread; its timeout_ms is ",
+                                                    query.timeout_ms, "; the server is busy"));
   }
   query.timeout_ms -= static_cast<uint32_t>(waited);
   return absl::OkStatus();
@@ -127,8 +126,8 @@ absl::StatusOr<ScrollRequest> DecodeScroll(Params params) {
   if (params.hasFilter()) {
     PERIGEE_ASSIGN_OR_RETURN(request.filter, wire::DecodeFilter(params.getFilter()));
   }
-  PERIGEE_ASSIGN_OR_RETURN(
-      request.cursor, wire::CopyText("the cursor", params.getCursor(), wire::kNameBytesMax));
+  PERIGEE_ASSIGN_OR_RETURN(request.cursor,
+                           wire::CopyText("the cursor", params.getCursor(), wire::kNameBytesMax));
   if (params.hasWithPayload()) {
     PERIGEE_ASSIGN_OR_RETURN(request.with_payload, wire::DecodeSelector(params.getWithPayload()));
   }
@@ -218,8 +217,8 @@ kj::Promise<void> CollectionCapability::query(QueryContext context) {
   return service_.Serve(
       context, Lane::kRead,
       [&context]() { return wire::DecodeQuery(context.getParams().getQuery()); },
-      [collection = collection_, received = Clock::now()](
-          Query query) -> absl::StatusOr<ResultPages> {
+      [collection = collection_,
+       received = Clock::now()](Query query) -> absl::StatusOr<ResultPages> {
         PERIGEE_RETURN_IF_ERROR(SpendWaiting(received, query));
         PERIGEE_ASSIGN_OR_RETURN(const QueryResult result, collection.Query(query));
         return MakeQueryPages(result);

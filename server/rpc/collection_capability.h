@@ -2,9 +2,9 @@
 //
 // CollectionCapability: one collection, as a client of a session may use it.
 //
-// Invariants: every method runs under the session's Access, which the engine checks (S7); the rights
-// of the capability are never more than the session's.
-// Thread-safety: belongs to one KJ event loop; its work runs on the dispatcher's threads.
+// Invariants: every method runs under the session's Access, which the engine checks (S7); the
+// rights of the capability are never more than the session's. Thread-safety: belongs to one KJ
+// event loop; its work runs on the dispatcher's threads.
 #pragma once
 
 #include "perigee.capnp.h"

@@ -160,8 +160,7 @@ absl::StatusOr<ListenSocket> ListenSocket::Open(const ListenAddress& address,
   }
   OwnedFd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
-  if (fd.get() < 0 ||
-      setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) {
+  if (fd.get() < 0 || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) {
     return SystemError(address, "socket", errno);
   }
   if (bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0) {

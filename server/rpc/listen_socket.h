@@ -4,7 +4,8 @@
 //
 // Invariants:
 //  1. Beyond loopback a socket is opened only when that is asked for in so many words (S5).
-//  2. A Unix socket's file is for its owner alone (mode 0600); a file that a dead server left behind
+//  2. A Unix socket's file is for its owner alone (mode 0600); a file that a dead server left
+//  behind
 //     is replaced, one on which somebody listens and a file of another kind never are.
 //  3. The destructor closes the socket and removes its file.
 // Thread-safety: one thread at a time.
@@ -23,8 +24,8 @@ class ListenSocket {
     bool allow_remote = false;
   };
 
-  /// kPermissionDenied: the address is beyond loopback. kAlreadyExists: in use. Other errors name the
-  /// address and what the system said.
+  /// kPermissionDenied: the address is beyond loopback. kAlreadyExists: in use. Other errors name
+  /// the address and what the system said.
   static absl::StatusOr<ListenSocket> Open(const ListenAddress& address, const Options& options);
 
   ~ListenSocket();

@@ -45,9 +45,9 @@ struct OffloadRequest {
 };
 
 template <typename Result>
-kj::Promise<absl::StatusOr<Result>> Offload(
-    RequestDispatcher& dispatcher, const OffloadRequest& request,
-    absl::AnyInvocable<absl::StatusOr<Result>() &&> work) {
+kj::Promise<absl::StatusOr<Result>> Offload(RequestDispatcher& dispatcher,
+                                            const OffloadRequest& request,
+                                            absl::AnyInvocable<absl::StatusOr<Result>() &&> work) {
   // Set when the promise is gone, so that queued work need not run.
   struct Interest {
     explicit Interest(std::shared_ptr<std::atomic<bool>> flag) : abandoned(std::move(flag)) {}
@@ -59,8 +59,7 @@ kj::Promise<absl::StatusOr<Result>> Offload(
   const bool skippable = request.lane == Lane::kRead;
   const absl::Status submitted = dispatcher.Submit(
       request.lane, request.bytes,
-      [fulfiller = kj::mv(pair.fulfiller), work = std::move(work), abandoned,
-       skippable]() mutable {
+      [fulfiller = kj::mv(pair.fulfiller), work = std::move(work), abandoned, skippable]() mutable {
         if (skippable && abandoned->load(std::memory_order_relaxed)) {
           return;
         }

@@ -60,8 +60,7 @@ absl::StatusOr<Peer> PeerOf(kj::AsyncIoStream& stream, bool unix_socket) {
         return absl::PermissionDeniedError(
             absl::StrCat("the peer has uid ", credentials.uid, ", not the server's"));
       }
-      return Peer{.kind = Peer::Kind::kUnixSocket,
-                  .name = absl::StrCat("uid ", credentials.uid)};
+      return Peer{.kind = Peer::Kind::kUnixSocket, .name = absl::StrCat("uid ", credentials.uid)};
     }
     sockaddr_storage storage = {};
     kj::uint length = sizeof(storage);

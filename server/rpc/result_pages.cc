@@ -53,7 +53,8 @@ ResultPages MakeQueryPages(const QueryResult& result, size_t first_bytes_max) {
     if (hit.payload.has_value()) {
       payloads[i] = ToJson(*hit.payload);
     }
-    bytes[i] = wire::WireBytes(hit.id, hit.vectors, payloads[i].has_value() ? payloads[i]->size() : 0);
+    bytes[i] =
+        wire::WireBytes(hit.id, hit.vectors, payloads[i].has_value() ? payloads[i]->size() : 0);
   }
   const std::vector<size_t> ends = PageEnds(bytes, first_bytes_max);
   const auto encode = [&result, &payloads](size_t begin, HitList out) {

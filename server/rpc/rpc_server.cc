@@ -13,6 +13,7 @@ namespace perigee::server {
 namespace {
 
 constexpr kj::Duration kPollInterval = 5 * kj::MILLISECONDS;
+constexpr kj::Duration kQuietPeriod = 50 * kj::MILLISECONDS;
 // After a failed accept, such as one for want of descriptors.
 constexpr kj::Duration kAcceptPause = 100 * kj::MILLISECONDS;
 
@@ -47,7 +48,13 @@ class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
     receivers_.clear();
     service_.BeginDrain();
     auto late = timer_.afterDelay(time).then([]() { return false; });
-    return Idle().then([]() { return true; }).exclusiveJoin(kj::mv(late));
+    // Requests that are on their way get their refusal, which tells a writer more than a lost
+    // connection would.
+    return Idle()
+        .then([this]() { return timer_.afterDelay(kQuietPeriod); })
+        .then([this]() { return Idle(); })
+        .then([]() { return true; })
+        .exclusiveJoin(kj::mv(late));
   }
 
  private:
@@ -105,9 +112,8 @@ class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
     ClientConnection* key = connection.get();
     connections_.insert(key);
     auto ended = key->Ended();
-    connection_tasks_.add(ended.attach(kj::mv(connection), kj::defer([this, key]() {
-                                         connections_.erase(key);
-                                       })));
+    connection_tasks_.add(
+        ended.attach(kj::mv(connection), kj::defer([this, key]() { connections_.erase(key); })));
   }
 
   void taskFailed(kj::Exception&& exception) override {

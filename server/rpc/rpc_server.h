@@ -4,7 +4,8 @@
 // carries calls to the dispatcher and answers back (K3).
 //
 // Invariants:
-//  1. All objects of the RPC library live on the loop's thread; requests and answers cross as values
+//  1. All objects of the RPC library live on the loop's thread; requests and answers cross as
+//  values
 //     and whole messages.
 //  2. Beyond the limits no connection is accepted; it waits in the kernel's queue.
 //  3. After Drain no call is in progress, unless time ran out, and no new one is begun.
@@ -46,8 +47,8 @@ class RpcServer {
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  /// Stops accepting, refuses new calls, waits for those in progress and for their answers to leave,
-  /// at most for `time`. Answers whether all of them are done.
+  /// Stops accepting, refuses new calls, waits for those in progress and for their answers to
+  /// leave, at most for `time`. Answers whether all of them are done.
   bool Drain(std::chrono::milliseconds time);
 
   /// What clients connect to, one per socket.

@@ -4,7 +4,8 @@
 // once, so that the others are answered in time.
 //
 // Invariants:
-//  1. At most in_flight_max requests per lane and bytes_max bytes of parameters in all hold a ticket.
+//  1. At most in_flight_max requests per lane and bytes_max bytes of parameters in all hold a
+//  ticket.
 //  2. A ticket gives back exactly what it took, when it is destroyed.
 // Thread-safety: Admit may be called, and tickets destroyed, on every thread.
 #pragma once

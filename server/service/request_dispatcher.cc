@@ -23,10 +23,10 @@ RequestDispatcher::RequestDispatcher(const Options& options) : admission_(option
       ReadThreads(options.read_threads), options.write_threads, options.administration_threads};
   for (size_t i = 0; i < kLaneCount; ++i) {
     // Admission bounds the queue; the pool's own bound only has to be no smaller.
-    pools_[i] = std::make_unique<engine::WorkerPool>(engine::WorkerPool::Options{
-        .name = std::string(LaneName(static_cast<Lane>(i))) + " pool",
-        .threads = threads[i],
-        .queue_max = options.admission.in_flight_max[i]});
+    pools_[i] = std::make_unique<engine::WorkerPool>(
+        engine::WorkerPool::Options{.name = std::string(LaneName(static_cast<Lane>(i))) + " pool",
+                                    .threads = threads[i],
+                                    .queue_max = options.admission.in_flight_max[i]});
   }
 }
 

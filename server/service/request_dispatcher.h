@@ -34,7 +34,8 @@ class RequestDispatcher {
 
   explicit RequestDispatcher(const Options& options);
 
-  /// `bytes` of parameters are held until the work is done. kResourceExhausted when there is no room.
+  /// `bytes` of parameters are held until the work is done. kResourceExhausted when there is no
+  /// room.
   absl::Status Submit(Lane lane, uint64_t bytes, absl::AnyInvocable<void() &&> work);
 
   size_t in_flight(Lane lane) const { return admission_.in_flight(lane); }

@@ -126,17 +126,13 @@ Filter RandomValues::AnyFilter(int depth) {
       return Filter{.node = match};
     }
     case 2:
-      return Filter{.node = RangeCondition{.path = Name(),
-                                           .lt = Optional<Bound>(number),
-                                           .lte = {},
-                                           .gt = {},
-                                           .gte = number()}};
+      return Filter{
+          .node = RangeCondition{
+              .path = Name(), .lt = Optional<Bound>(number), .lte = {}, .gt = {}, .gte = number()}};
     case 3:
-      return Filter{.node = RangeCondition{.path = Name(),
-                                           .lt = {},
-                                           .lte = number(),
-                                           .gt = Optional<Bound>(number),
-                                           .gte = {}}};
+      return Filter{
+          .node = RangeCondition{
+              .path = Name(), .lt = {}, .lte = number(), .gt = Optional<Bound>(number), .gte = {}}};
     case 4: {
       HasIdCondition condition;
       for (uint64_t i = 1 + Below(4); i > 0; --i) {
@@ -163,15 +159,15 @@ Filter RandomValues::AnyFilter(int depth) {
         case 0:
           return Filter{.node = TextCondition{.path = Name(), .text = "w" + Name()}};
         case 1:
-          return Filter{.node = GeoRadiusCondition{
-                            .path = Name(),
-                            .center = {.latitude = 47.5, .longitude = 8.25},
-                            .radius_m = static_cast<double>(1 + Below(1'000))}};
+          return Filter{.node =
+                            GeoRadiusCondition{.path = Name(),
+                                               .center = {.latitude = 47.5, .longitude = 8.25},
+                                               .radius_m = static_cast<double>(1 + Below(1'000))}};
         default:
-          return Filter{
-              .node = GeoBoxCondition{.path = Name(),
-                                      .top_left = {.latitude = 48.0, .longitude = 7.0},
-                                      .bottom_right = {.latitude = 46.0, .longitude = 9.5}}};
+          return Filter{.node =
+                            GeoBoxCondition{.path = Name(),
+                                            .top_left = {.latitude = 48.0, .longitude = 7.0},
+                                            .bottom_right = {.latitude = 46.0, .longitude = 9.5}}};
       }
     case 10:
       return Filter{.node = AndNode{.children = children()}};

@@ -2,6 +2,7 @@
 #include "client/wire/wire_bounds.h"
 
 #include <doctest/doctest.h>
+#include <kj/debug.h>
 
 #include "storage/foundation/error_reason.h"
 
@@ -21,9 +22,8 @@ TEST_CASE("texts keep zero bytes") {
 }
 
 TEST_CASE("an exception while decoding is a malformed message and tells nothing") {
-  const absl::StatusOr<int> result = Guarded([]() -> absl::StatusOr<int> {
-    KJ_FAIL_REQUIRE("secret of the library");
-  });
+  const absl::StatusOr<int> result =
+      Guarded([]() -> absl::StatusOr<int> { KJ_FAIL_REQUIRE("secret of the library"); });
   CHECK(result.status().code() == absl::StatusCode::kInvalidArgument);
   CHECK(std::string(result.status().message()).find("secret") == std::string::npos);
   CHECK(*Guarded([]() -> absl::StatusOr<int> { return 7; }) == 7);

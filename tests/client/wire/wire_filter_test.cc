@@ -78,8 +78,7 @@ TEST_CASE("a negation of nothing and an unknown kind of match are refused") {
 TEST_CASE("a filter that the model refuses is not sent") {
   capnp::MallocMessageBuilder message;
   auto root = message.initRoot<schema::Filter>();
-  CHECK(EncodeFilter(Filter{.node = OrNode{}}, root).code() ==
-        absl::StatusCode::kInvalidArgument);
+  CHECK(EncodeFilter(Filter{.node = OrNode{}}, root).code() == absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -25,8 +25,8 @@ TEST_CASE("points survive the wire") {
       expected.push_back(random.AnyPoint());
     }
     capnp::MallocMessageBuilder message;
-    auto list = message.initRoot<schema::PointPage>().initPoints(
-        static_cast<kj::uint>(expected.size()));
+    auto list =
+        message.initRoot<schema::PointPage>().initPoints(static_cast<kj::uint>(expected.size()));
     for (size_t i = 0; i < expected.size(); ++i) {
       const auto text = PayloadText(expected[i].payload);
       REQUIRE_MESSAGE(text.ok(), text.status().ToString());

@@ -23,10 +23,10 @@ TEST_CASE("answers survive the wire") {
     auto hits = root.initHits(WireCount(expected.hits.size()));
     for (size_t j = 0; j < expected.hits.size(); ++j) {
       const ScoredPoint& hit = expected.hits[j];
-      EncodeHit(hit,
-                hit.payload.has_value() ? std::optional<std::string>(ToJson(*hit.payload))
-                                        : std::nullopt,
-                hits[WireCount(j)]);
+      EncodeHit(
+          hit,
+          hit.payload.has_value() ? std::optional<std::string>(ToJson(*hit.payload)) : std::nullopt,
+          hits[WireCount(j)]);
     }
     auto unparsed = DecodeQueryResult(root.asReader());
     REQUIRE(unparsed.ok());

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server_config.h"
+
+#include <doctest/doctest.h>
+
+namespace perigee::server {
+namespace {
+
+absl::StatusOr<std::variant<ServerConfig, PrintedText>> Parse(std::vector<std::string> arguments) {
+  return ParseServerConfig(arguments);
+}
+
+TEST_CASE("defaults of the server") {
+  const auto parsed = Parse({"--data", "db"});
+  REQUIRE(parsed.ok());
+  const auto& config = std::get<ServerConfig>(*parsed);
+  CHECK(config.data_directory == "db");
+  REQUIRE(config.listen.size() == 1);
+  CHECK(config.listen[0].host == "127.0.0.1");
+  CHECK(config.listen[0].port == 7474);
+  CHECK(!config.insecure);
+  CHECK(config.io_backend == IoBackend::kAuto);
+  CHECK(config.threads == 0);
+  CHECK(config.log_level == LogLevel::kInfo);
+}
+
+TEST_CASE("every option of the server") {
+  const auto parsed = Parse({"--data=db", "--listen", "[::1]:1", "--listen=unix:s", "--insecure",
+                             "--io-backend", "posix", "--threads", "3", "--log-level", "debug"});
+  REQUIRE(parsed.ok());
+  const auto& config = std::get<ServerConfig>(*parsed);
+  REQUIRE(config.listen.size() == 2);
+  CHECK(config.listen[1].unix_path == "s");
+  CHECK(config.insecure);
+  CHECK(config.io_backend == IoBackend::kPosix);
+  CHECK(config.threads == 3);
+  CHECK(config.log_level == LogLevel::kDebug);
+}
+
+TEST_CASE("help and version need no data") {
+  CHECK(std::get<PrintedText>(*Parse({"--help"})).text.find("--listen") != std::string::npos);
+  CHECK(std::get<PrintedText>(*Parse({"--version"})).text.find("perigeed") != std::string::npos);
+}
+
+TEST_CASE("command lines that are refused") {
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {"--data"},
+                                             {"--data", "db", "--listen", "nowhere"},
+                                             {"--data", "db", "--io-backend", "magic"},
+                                             {"--data", "db", "--log-level", "loud"},
+                                             {"--data", "db", "--threads", "many"},
+                                             {"--data", "db", "--threads", "1025"},
+                                             {"--data", "db", "--unknown"},
+                                             {"--data", "db", "extra"}}) {
+    CHECK(Parse(arguments).status().code() == absl::StatusCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace perigee::server
