@@ -97,9 +97,9 @@ absl::Status DatabaseCore::OpenDirectory(const std::string& path) {
   PERIGEE_ASSIGN_OR_RETURN(
       directory_, storage::DataDirectory::Open(file_system_, path, DirectoryOptions(options_)));
   PERIGEE_ASSIGN_OR_RETURN(
-      manifest_, storage::ManifestLog::Open(*directory_,
-                                            {.read_only = options_.read_only,
-                                             .rollover_edits = tuning_.manifest_rollover_edits}));
+      manifest_,
+      storage::ManifestLog::Open(*directory_, {.read_only = options_.read_only,
+                                               .rollover_edits = tuning_.manifest_rollover_edits}));
   return absl::OkStatus();
 }
 
@@ -174,6 +174,7 @@ void DatabaseCore::StartThreads() {
       std::make_unique<DatabaseMaintenance>(*environment_, catalog_, *log_, log_bytes_max);
   scheduler_ = std::make_unique<MaintenanceScheduler>(options_.maintenance_threads,
                                                       [this] { return maintenance_->RunOnce(); });
+  environment_->wake_maintenance = [this] { scheduler_->Wake(); };
   queue_ = std::make_unique<storage::GroupCommitQueue>(
       *log_,
       storage::GroupCommitOptions{

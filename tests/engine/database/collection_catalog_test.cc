@@ -13,8 +13,8 @@ std::shared_ptr<CollectionCore> Named(const std::string& name) {
   identity.uuid = storage::Uuid::Random();
   identity.name = name;
   identity.schema = std::make_shared<const CollectionSchema>(PlaneSchema());
-  return CollectionCore::Make(
-      std::make_shared<CollectionEnvironment>(EngineState::Options{}), std::move(identity), {});
+  return CollectionCore::Make(std::make_shared<CollectionEnvironment>(EngineState::Options{}),
+                              std::move(identity), {});
 }
 
 TEST_CASE("collections are found by name and uuid until they are removed") {

@@ -94,6 +94,7 @@ void CutEverywhere(const std::function<void(CrashScript&)>& run,
       CheckRecovers(*crashed, script, tuning);
     }
     if (finished) {
+      MESSAGE(change, " cuts");
       return;
     }
   }
