@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <cerrno>
+#include <vector>
 
 #include "storage/io/aligned_buffer.h"
 
@@ -58,6 +59,43 @@ int WriteFully(const WriteCall& call, uint64_t offset, std::span<const std::byte
       return -EIO;
     }
     done = next;
+  }
+  return 0;
+}
+
+int ReadBatchFully(const ReadBatchCall& call, std::span<ReadRequest> requests, size_t alignment) {
+  std::vector<ReadRequest*> pending;
+  for (ReadRequest& request : requests) {
+    request.bytes_read = 0;
+    if (!request.buffer.empty()) {
+      pending.push_back(&request);
+    }
+  }
+  std::vector<ReadPart> parts;
+  while (!pending.empty()) {
+    parts.clear();
+    for (const ReadRequest* request : pending) {
+      parts.push_back({.offset = request->offset + request->bytes_read,
+                       .buffer = request->buffer.subspan(request->bytes_read)});
+    }
+    call(parts);
+    std::vector<ReadRequest*> unfinished;
+    for (size_t i = 0; i < pending.size(); ++i) {
+      ReadRequest& request = *pending[i];
+      if (Repeat(parts[i].result)) {
+        unfinished.push_back(&request);
+        continue;
+      }
+      if (parts[i].result < 0) {
+        return static_cast<int>(parts[i].result);
+      }
+      request.bytes_read += static_cast<size_t>(parts[i].result);
+      const bool at_end = parts[i].result == 0 || request.bytes_read % alignment != 0;
+      if (!at_end && request.bytes_read < request.buffer.size()) {
+        unfinished.push_back(&request);
+      }
+    }
+    pending.swap(unfinished);
   }
   return 0;
 }

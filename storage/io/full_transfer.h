@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ReadFully and WriteFully: one read or write of a whole range out of calls that the kernel may cut
-// short or interrupt (U6). The call itself is a parameter: pread, io_uring, or a test's fake.
+// ReadFully, ReadBatchFully and WriteFully: reads and writes of whole ranges out of calls that the
+// kernel may cut short or interrupt (U6). The call itself is a parameter: pread, io_uring, or a
+// test's fake.
 //
 // Invariants:
 //  1. EINTR and EAGAIN repeat the same call; a short count continues behind it.
@@ -19,6 +20,8 @@
 #include <functional>
 #include <span>
 
+#include "storage/io/file_system.h"
+
 namespace perigee::storage {
 
 /// Transfers up to the span's size at an offset; returns the count or a negative errno value (U2).
@@ -32,5 +35,17 @@ ssize_t ReadFully(const ReadCall& call, uint64_t offset, std::span<std::byte> bu
 /// 0 when all of `bytes` are written, or a negative errno value.
 int WriteFully(const WriteCall& call, uint64_t offset, std::span<const std::byte> bytes,
                size_t alignment);
+
+/// A part of a batch: filled from `offset`, with a count or a negative errno value as result.
+struct ReadPart {
+  uint64_t offset = 0;
+  std::span<std::byte> buffer;
+  ssize_t result = 0;
+};
+/// Transfers all parts and sets their results.
+using ReadBatchCall = std::function<void(std::span<ReadPart> parts)>;
+
+/// 0 when all of `requests` are read and their bytes_read set, or a negative errno value.
+int ReadBatchFully(const ReadBatchCall& call, std::span<ReadRequest> requests, size_t alignment);
 
 }  // namespace perigee::storage

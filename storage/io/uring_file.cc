@@ -49,44 +49,24 @@ absl::Status UringFile::ReadBatch(std::span<ReadRequest> requests) {
   if (ring == nullptr) {
     return PosixFile::ReadBatch(requests);
   }
-  std::vector<ReadRequest*> pending;
-  for (ReadRequest& request : requests) {
-    request.bytes_read = 0;
-    if (!request.buffer.empty()) {
-      pending.push_back(&request);
-    }
-  }
   std::vector<UringOperation> operations;
-  while (!pending.empty()) {
-    operations.clear();
-    for (const ReadRequest* request : pending) {
-      operations.push_back({.kind = UringOperation::Kind::kRead,
-                            .descriptor = descriptor(),
-                            .offset = request->offset + request->bytes_read,
-                            .buffer = request->buffer.data() + request->bytes_read,
-                            .length = request->buffer.size() - request->bytes_read});
-    }
-    ring->Run(operations);
-    std::vector<ReadRequest*> unfinished;
-    for (size_t i = 0; i < pending.size(); ++i) {
-      const int32_t result = operations[i].result;
-      if (ShouldRepeat(result)) {
-        unfinished.push_back(pending[i]);
-        continue;
-      }
-      if (result < 0) {
-        return ErrnoStatus(-result, "read", path());
-      }
-      pending[i]->bytes_read += static_cast<size_t>(result);
-      // As ReadFully does: nothing, or a count off the alignment, is the end of the file.
-      if (result > 0 && pending[i]->bytes_read < pending[i]->buffer.size() &&
-          pending[i]->bytes_read % alignment() == 0) {
-        unfinished.push_back(pending[i]);
-      }
-    }
-    pending.swap(unfinished);
-  }
-  return absl::OkStatus();
+  const int result = ReadBatchFully(
+      [this, ring, &operations](std::span<ReadPart> parts) {
+        operations.clear();
+        for (const ReadPart& part : parts) {
+          operations.push_back({.kind = UringOperation::Kind::kRead,
+                                .descriptor = descriptor(),
+                                .offset = part.offset,
+                                .buffer = part.buffer.data(),
+                                .length = part.buffer.size()});
+        }
+        ring->Run(operations);
+        for (size_t i = 0; i < parts.size(); ++i) {
+          parts[i].result = operations[i].result;
+        }
+      },
+      requests, alignment());
+  return result == 0 ? absl::OkStatus() : ErrnoStatus(-result, "read", path());
 }
 
 absl::Status UringFile::Write(uint64_t offset, std::span<const std::byte> bytes) {

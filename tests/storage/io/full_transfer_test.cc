@@ -115,6 +115,41 @@ TEST_CASE("writes without progress are errors") {
   CHECK(WriteAll(full, "text") == -ENOSPC);
 }
 
+TEST_CASE("each part of a batch is continued until it is whole") {
+  FakeKernel kernel{.content = std::string(5000, '\0')};
+  for (size_t i = 0; i < kernel.content.size(); ++i) {
+    kernel.content[i] = static_cast<char>(i * 7);
+  }
+  const auto call = [&kernel](std::span<ReadPart> parts) {
+    for (ReadPart& part : parts) {
+      part.result = kernel.Read(part.offset, part.buffer);
+    }
+  };
+  std::vector<std::string> buffers(4, std::string(1000, '?'));
+  std::vector<ReadRequest> requests;
+  for (size_t i = 0; i < 3; ++i) {
+    requests.push_back({.offset = 1000 * i + 2500,
+                        .buffer = std::as_writable_bytes(std::span(buffers[i])),
+                        .bytes_read = 99});
+  }
+  requests.push_back({.offset = 0, .buffer = {}, .bytes_read = 99});
+  kernel.answers = {300, -EINTR, 100, 1, -EAGAIN, 400};
+  REQUIRE(ReadBatchFully(call, requests, 1) == 0);
+  CHECK(buffers[0] == kernel.content.substr(2500, 1000));
+  CHECK(buffers[1] == kernel.content.substr(3500, 1000));
+  CHECK(requests[1].bytes_read == 1000);
+  CHECK(requests[2].bytes_read == 500);  // the end of the file
+  CHECK(buffers[2].substr(0, 500) == kernel.content.substr(4500));
+  CHECK(requests[3].bytes_read == 0);
+
+  kernel.answers = {300, 1000, 500, -EIO};
+  CHECK(ReadBatchFully(call, requests, 1) == -EIO);
+  requests.resize(1);
+  kernel.answers = {700};  // off the alignment: what a direct file gives at its end
+  CHECK(ReadBatchFully(call, requests, 512) == 0);
+  CHECK(requests[0].bytes_read == 700);
+}
+
 TEST_CASE("any sequence of answers moves every byte once") {
   const uint64_t seed = tests::TestSeed(20);
   CAPTURE(seed);
