@@ -75,7 +75,7 @@ TEST_CASE("random edits lead where the model says, and checkpoints hold all of i
   RandomEdits edits(seed);
   ManifestState state = EmptyState();
   ManifestState in_place = EmptyState();
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 120; ++i) {
     const ManifestEdit edit = On(state, edits.Next());
     const auto next = Apply(state, edit);
     REQUIRE_MESSAGE(next.ok(), next.status().ToString());
