@@ -78,7 +78,14 @@ absl::StatusOr<NamedSegment> BuildNamedSegment(CollectionEnvironment& environmen
   if (built->row_count == 0) {
     return named;
   }
-  PERIGEE_RETURN_IF_ERROR(GiveFinalName(environment, temporary_name, final_name));
+  if (absl::Status given = GiveFinalName(environment, temporary_name, final_name); !given.ok()) {
+    // After a full disk the file may have either name. After a storage failure nothing is touched.
+    if (environment.state.storage_error().ok()) {
+      Abandon(environment, temporary_name);
+      Abandon(environment, final_name);
+    }
+    return given;
+  }
   named.entry = EntryOf(header, *built);
   absl::StatusOr<std::shared_ptr<SealedSegment>> opened =
       OpenNamedSegment(directory, identity.schema, named.entry);

@@ -62,7 +62,9 @@ TEST_SUITE("concurrency") {
         for (int64_t round = 1; round <= kRounds; ++round) {
           const auto written = docs->Upsert(PlaneUpsert(FirstOf(writer), kGroupPoints, round));
           CHECK_MESSAGE(written.ok(), written.status().ToString());
-          const auto mine = docs->Get({.ids = {PointId(FirstOf(writer))}});
+          GetRequest get{.ids = {PointId(FirstOf(writer))}};
+          get.with_vectors.kind = VectorSelector::Kind::kAll;
+          const auto mine = docs->Get(get);
           CHECK(mine->points[0] == PlanePoint(FirstOf(writer), round));
         }
         writing.fetch_sub(1);
