@@ -23,6 +23,18 @@ constexpr int kReadOnlyAttempts = 5;
 // The log cannot shrink below the file in use and the one prepared behind it.
 constexpr uint64_t kLogFilesMin = 4;
 
+storage::BackendChoice ChoiceOf(IoBackend backend) {
+  switch (backend) {
+    case IoBackend::kAuto:
+      return storage::BackendChoice::kAuto;
+    case IoBackend::kPosix:
+      return storage::BackendChoice::kPosix;
+    case IoBackend::kUring:
+      return storage::BackendChoice::kIoUring;
+  }
+  return storage::BackendChoice::kAuto;
+}
+
 storage::DataDirectory::Options DirectoryOptions(const OpenOptions& options) {
   storage::DataDirectory::Options directory;
   directory.create_if_missing = options.create_if_missing && !options.read_only;
@@ -37,24 +49,12 @@ storage::DataDirectory::Options DirectoryOptions(const OpenOptions& options) {
   return directory;
 }
 
-storage::BackendChoice BackendOf(IoBackend backend) {
-  switch (backend) {
-    case IoBackend::kPosix:
-      return storage::BackendChoice::kPosix;
-    case IoBackend::kUring:
-      return storage::BackendChoice::kIoUring;
-    case IoBackend::kAuto:
-      break;
-  }
-  return storage::BackendChoice::kAuto;
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<DatabaseCore>> DatabaseCore::Open(const std::string& directory,
                                                                  const OpenOptions& options) {
   PERIGEE_ASSIGN_OR_RETURN(storage::SelectedFileSystem selected,
-                           storage::SelectFileSystem(BackendOf(options.io_backend)));
+                           storage::SelectFileSystem(ChoiceOf(options.io_backend)));
   EngineTuning tuning;
   tuning.growing_bytes_max = std::max<uint64_t>(options.growing_segment_bytes_max, 1);
   PERIGEE_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseCore> core,

@@ -8,6 +8,8 @@
 #include <perigee/database.h>
 #include <perigee/version.h>
 
+#include <unistd.h>
+
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -94,7 +96,7 @@ TEST_CASE_FIXTURE(Fixture, "signal handlers stay the host's and many opens leak 
   }
   struct sigaction after = {};
   sigaction(SIGTERM, nullptr, &after);
-  CHECK(before.sa_handler == after.sa_handler);
+  CHECK((before.sa_handler == after.sa_handler));
   CHECK(threads() == threads_before);
 }
 

@@ -26,55 +26,55 @@ struct VerbContext {
 };
 
 struct CreateOptions {
-  std::string name;
-  std::optional<uint32_t> dimension;  ///< of the unnamed vector
+  std::string name = {};
+  std::optional<uint32_t> dimension = {};  ///< of the unnamed vector
   std::string metric = "cosine";
   std::string element = "f32";
-  std::vector<std::string> vectors;  ///< NAME:DIMENSION[:METRIC[:ELEMENT]]
+  std::vector<std::string> vectors = {};  ///< NAME:DIMENSION[:METRIC[:ELEMENT]]
   uint32_t m = 16;
   uint32_t ef_construction = 200;
 };
 
 struct UpsertOptions {
-  std::string collection;
-  std::string file;  ///< JSONL; "-" or empty: standard input
+  std::string collection = {};
+  std::string file = {};  ///< JSONL; "-" or empty: standard input
   std::string mode = "upsert";
-  std::optional<std::string> id;  ///< one point from the command line instead of a file
-  std::string vector;
-  std::string payload;
+  std::optional<std::string> id = {};  ///< one point from the command line instead of a file
+  std::string vector = {};
+  std::string payload = {};
   uint32_t batch = 256;
 };
 
 struct IdsOptions {
-  std::string collection;
-  std::vector<std::string> ids;
+  std::string collection = {};
+  std::vector<std::string> ids = {};
   std::string with_payload = "all";
   bool with_vectors = false;
 };
 
 struct QueryOptions {
-  std::string collection;
-  std::string vector;
-  std::string like;
-  std::string using_vector;
+  std::string collection = {};
+  std::string vector = {};
+  std::string like = {};
+  std::string using_vector = {};
   uint32_t limit = 10;
   uint32_t offset = 0;
-  std::string filter;
-  std::optional<float> score_threshold;
+  std::string filter = {};
+  std::optional<float> score_threshold = {};
   std::string with_payload = "all";
   bool with_vectors = false;
   double recall = 0.95;
   bool exact = false;
-  std::optional<uint32_t> ef;
+  std::optional<uint32_t> ef = {};
   uint32_t timeout_ms = 5'000;
 };
 
 struct ScrollOptions {
-  std::string collection;
+  std::string collection = {};
   uint32_t limit = 10;
   bool all = false;  ///< every page, one JSON object a line
-  std::string filter;
-  std::string cursor;
+  std::string filter = {};
+  std::string cursor = {};
   std::string with_payload = "all";
   bool with_vectors = false;
 };

@@ -44,7 +44,7 @@ TEST_CASE_FIXTURE(Fixture, "vectors and lines are put together row by row") {
   REQUIRE((*input)->Next(row).value());
   CHECK(row.point.id == PointId(2));
   CHECK(row.row == 1);
-  CHECK(row.byte_offset == 31);
+  CHECK(row.byte_offset == 30);
   CHECK_FALSE((*input)->Next(row).value());
 }
 

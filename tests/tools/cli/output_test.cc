@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string>
 
 namespace perigee::tools {
 namespace {
@@ -61,7 +63,8 @@ TEST_CASE("query results as a table stay on their lines") {
   PrintQuery(out, OutputFormat::kTable, SampleResult());
   CHECK(out.str().find("0.1000") != std::string::npos);
   CHECK(out.str().find("2 hits, exact") != std::string::npos);
-  CHECK(std::count(out.str().begin(), out.str().end(), '\n') == 4);
+  const std::string text = out.str();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 4);
 }
 
 TEST_CASE("every printer writes valid JSON") {
