@@ -2,6 +2,7 @@
 #include "client/server_link.h"
 
 #include <capnp/rpc-twoparty.h>
+#include <sys/socket.h>
 
 #include <map>
 #include <utility>
@@ -50,6 +51,19 @@ class ServerLink::Connected final : public kj::Refcounted {
         gone_(network_.onDisconnect()
                   .then([this]() { lost = true; })
                   .eagerlyEvaluate([this](kj::Exception&& /*exception*/) { lost = true; })) {}
+
+  // Asks the kernel, since the loop may not have come to the end of the stream yet: a write that
+  // were sent now would be lost and nobody could say so.
+  bool usable() {
+    if (lost) {
+      return false;
+    }
+    KJ_IF_MAYBE (fd, stream_->getFd()) {
+      char byte = 0;
+      lost = recv(*fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    }
+    return !lost;
+  }
 
  private:
   capnp::MallocMessageBuilder vat_id_;
@@ -169,7 +183,7 @@ kj::Promise<absl::Status> ServerLink::Try(kj::Own<Attempt> attempt) {
 }
 
 kj::Promise<absl::Status> ServerLink::EnsureConnected() {
-  if (connected_.get() != nullptr && !connected_->lost) {
+  if (connected_.get() != nullptr && connected_->usable()) {
     return absl::OkStatus();
   }
   if (!connecting_now_) {

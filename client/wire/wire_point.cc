@@ -33,8 +33,9 @@ absl::StatusOr<PointId> DecodeId(schema::PointId::Reader in) {
     return PointId(in.getInteger());
   }
   if (in.isString()) {
+    // A bound of memory; an id that is too long is the model's to refuse, which names it.
     PERIGEE_ASSIGN_OR_RETURN(std::string text,
-                             CopyText("a point id", in.getString(), limits::kPointIdBytesMax));
+                             CopyText("a point id", in.getString(), kNameBytesMax));
     return PointId(std::move(text));
   }
   return absl::InvalidArgumentError("a point id of a kind that this version does not know");

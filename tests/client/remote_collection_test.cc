@@ -118,7 +118,9 @@ TEST_CASE("answers of many pages arrive whole") {
   for (const QueryResult& result : *answers) {
     CHECK(result.hits == answer->hits);
   }
-  CHECK(fixture.remote.Scroll({.limit = 3'000})->points == request.points);
+  ScrollRequest scroll = {.limit = 3'000};
+  scroll.with_vectors.kind = VectorSelector::Kind::kAll;
+  CHECK(fixture.remote.Scroll(scroll)->points == request.points);
 }
 
 TEST_CASE("bad requests fail as they do beside the server") {
@@ -128,6 +130,8 @@ TEST_CASE("bad requests fail as they do beside the server") {
     const auto remote = fixture.remote.Query(query).status();
     const auto local = fixture.local.Query(query).status();
     CHECK(!local.ok());
+    CAPTURE(remote.ToString());
+    CAPTURE(local.ToString());
     CHECK(remote.code() == local.code());
     CHECK(GetErrorReason(remote) == GetErrorReason(local));
   };
@@ -147,6 +151,8 @@ TEST_CASE("bad requests fail as they do beside the server") {
     const auto remote = fixture.remote.Upsert(request).status();
     const auto local = fixture.local.Upsert(request).status();
     CHECK(!local.ok());
+    CAPTURE(remote.ToString());
+    CAPTURE(local.ToString());
     CHECK(remote.code() == local.code());
     CHECK(GetErrorReason(remote) == GetErrorReason(local));
   };

@@ -17,7 +17,9 @@ OpenOptions DatabaseOptions() {
 
 }  // namespace
 
-ServedDatabase::ServedDatabase(Options options)
+ServedDatabase::ServedDatabase() : ServedDatabase(Options()) {}
+
+ServedDatabase::ServedDatabase(const Options& options)
     : options_(options),
       socket_path_(directory_.PathOf("socket")),
       dispatcher_(options.dispatcher),

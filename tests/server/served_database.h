@@ -26,7 +26,8 @@ class ServedDatabase {
     Authenticator::Options authenticator = {};
   };
 
-  explicit ServedDatabase(Options options = {});
+  ServedDatabase();
+  explicit ServedDatabase(const Options& options);
   ~ServedDatabase();
   ServedDatabase(const ServedDatabase&) = delete;
   ServedDatabase& operator=(const ServedDatabase&) = delete;

@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 
+#include "tests/storage/hex_example.h"
 #include "tests/support/test_seed.h"
 
 namespace perigee::wire {
@@ -139,24 +140,48 @@ TEST_CASE("open answers are counted until they are finished") {
   CHECK(pipe.violations == 1);
 }
 
-TEST_CASE("the bytes before authentication are limited until the limits are lifted") {
+// Frames of a hundred calls, with the narrow limits.
+GuardedMessageStream::Options Unauthenticated() {
   GuardedMessageStream::Options options;
   options.limits = kUnauthenticatedLimits;
   options.total_bytes_max = 2'000;
+  return options;
+}
+
+std::string HundredCalls() {
   std::string bytes;
   for (uint32_t i = 0; i < 100; ++i) {
     bytes += CallFrame(i);
   }
-  GuardedPipe strict(std::move(options));
-  CHECK(strict.MessagesIn(bytes, 64, true) < 100);
-  CHECK(strict.violations == 1);
+  return bytes;
+}
 
-  GuardedMessageStream::Options lifted;
-  lifted.limits = kUnauthenticatedLimits;
-  lifted.total_bytes_max = 2'000;
-  GuardedPipe free(std::move(lifted));
-  free.stream().set_limits(kAuthenticatedLimits, 256);
-  CHECK(free.MessagesIn(bytes, 64, true) == 100);
+TEST_CASE("the bytes before authentication are limited") {
+  const std::string bytes = HundredCalls();
+  GuardedPipe pipe(Unauthenticated());
+  CHECK(pipe.MessagesIn(bytes, 64, true) < 100);
+  CHECK(pipe.violations == 1);
+}
+
+TEST_CASE("the narrow limits end with authentication") {
+  const std::string bytes = HundredCalls();
+  GuardedPipe pipe(Unauthenticated());
+  pipe.stream().set_limits(kAuthenticatedLimits, 256);
+  CHECK(pipe.MessagesIn(bytes, 64, true) == 100);
+}
+
+TEST_CASE("the worked example of the format page is a Bootstrap") {
+  const std::string page = tests::ReadSourceFile("docs/formats/wire.md");
+  const std::string frame = tests::DecodeHexExample(page, "bootstrap_frame");
+  capnp::MallocMessageBuilder message;
+  message.initRoot<capnp::rpc::Message>().initBootstrap().setQuestionId(7);
+  const auto words = capnp::messageToFlatArray(message);
+  const auto bytes = words.asBytes();
+  const std::string expected(reinterpret_cast<const char*>(bytes.begin()), bytes.size());
+  CHECK_MESSAGE(frame == expected, tests::EncodeHexExample(expected));
+  GuardedPipe pipe;
+  CHECK(pipe.MessagesIn(frame, 5, true) == 1);
+  CHECK(pipe.stream().open_answers() == 1);
 }
 
 TEST_CASE("message kinds that two parties do not need end the stream") {

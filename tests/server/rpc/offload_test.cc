@@ -10,6 +10,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "storage/foundation/error_reason.h"
+#include "storage/foundation/log.h"
 
 namespace perigee::server {
 namespace {

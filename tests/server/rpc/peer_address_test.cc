@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <kj/io.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
