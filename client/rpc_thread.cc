@@ -44,10 +44,10 @@ void RpcThread::Run(absl::Notification& ready) {
   bool announced = false;
   const auto failure = kj::runCatchingExceptions([this, &ready, &announced]() {
     kj::AsyncIoContext io = kj::setupAsyncIo();
-    ServerLink link(io, address_, options_);
+    ServerLink server(io, address_, options_);
     auto stopped = kj::newPromiseAndFulfiller<void>();
     stop_ = kj::mv(stopped.fulfiller);
-    link_ = &link;
+    link_ = &server;
     executor_ = kj::getCurrentThreadExecutor().addRef();
     announced = true;
     ready.Notify();
