@@ -111,14 +111,16 @@ std::string BoundAddress(int fd) {
 ListenSocket::ListenSocket(int fd, std::string client_address, std::string unix_path)
     : fd_(fd), client_address_(std::move(client_address)), unix_path_(std::move(unix_path)) {}
 
-ListenSocket::~ListenSocket() {
+ListenSocket::~ListenSocket() { Close(); }
+
+void ListenSocket::Close() {
   if (fd_ < 0) {
     return;
   }
-  close(fd_);
   if (!unix_path_.empty()) {
     unlink(unix_path_.c_str());
   }
+  close(std::exchange(fd_, -1));
 }
 
 ListenSocket::ListenSocket(ListenSocket&& other) noexcept

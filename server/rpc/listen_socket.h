@@ -7,7 +7,9 @@
 //  2. A Unix socket's file is for its owner alone (mode 0600); a file that a dead server left
 //  behind
 //     is replaced, one on which somebody listens and a file of another kind never are.
-//  3. The destructor closes the socket and removes its file.
+//  3. Close and the destructor remove the socket's file before they close it: while the file
+//  stands,
+//     somebody listens, so no other server replaces it and has its own removed.
 // Thread-safety: one thread at a time.
 #pragma once
 
@@ -32,6 +34,10 @@ class ListenSocket {
   ListenSocket(ListenSocket&& other) noexcept;
   ListenSocket& operator=(ListenSocket&& other) noexcept;
 
+  /// Removes the socket's file and closes it, so that new clients are refused at once. Idempotent.
+  void Close();
+
+  /// -1 once closed.
   int fd() const { return fd_; }
   /// What a client connects to: "perigee://127.0.0.1:7474" or "unix:/run/perigee.sock".
   const std::string& client_address() const { return client_address_; }

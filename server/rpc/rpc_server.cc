@@ -22,8 +22,10 @@ constexpr kj::Duration kAcceptPause = 100 * kj::MILLISECONDS;
 // Everything that lives on the loop's thread.
 class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
  public:
-  Loop(kj::AsyncIoContext& io, const Parts& parts, const ConnectionLimits& limits)
+  Loop(kj::AsyncIoContext& io, const Parts& parts, std::vector<ListenSocket>& sockets,
+       const ConnectionLimits& limits)
       : timer_(io.provider->getTimer()),
+        sockets_(sockets),
         limits_(limits),
         service_(parts.dispatcher),
         gateway_parts_{service_, parts.authenticator, parts.database},
@@ -31,8 +33,8 @@ class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
         connection_tasks_(*this),
         accept_tasks_(kj::heap<kj::TaskSet>(*this)) {}
 
-  void Listen(kj::LowLevelAsyncIoProvider& provider, const std::vector<ListenSocket>& sockets) {
-    for (const ListenSocket& socket : sockets) {
+  void Listen(kj::LowLevelAsyncIoProvider& provider) {
+    for (const ListenSocket& socket : sockets_) {
       receivers_.push_back(provider.wrapListenSocketFd(
           socket.fd(), kj::LowLevelAsyncIoProvider::ALREADY_CLOEXEC |
                            kj::LowLevelAsyncIoProvider::ALREADY_NONBLOCK));
@@ -46,6 +48,9 @@ class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
   kj::Promise<bool> Drain(kj::Duration time) {
     accept_tasks_ = nullptr;
     receivers_.clear();
+    for (ListenSocket& socket : sockets_) {
+      socket.Close();
+    }
     service_.BeginDrain();
     auto late = timer_.afterDelay(time).then([]() { return false; });
     // Requests that are on their way get their refusal, which tells a writer more than a lost
@@ -121,6 +126,7 @@ class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
   }
 
   kj::Timer& timer_;
+  std::vector<ListenSocket>& sockets_;
   const ConnectionLimits& limits_;
   CallService service_;
   const GatewayCapability::Parts gateway_parts_;
@@ -133,7 +139,11 @@ class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
 
 RpcServer::RpcServer(const Parts& parts, std::vector<ListenSocket> sockets,
                      const ConnectionLimits& limits)
-    : parts_(parts), sockets_(std::move(sockets)), limits_(limits) {}
+    : parts_(parts), sockets_(std::move(sockets)), limits_(limits) {
+  for (const ListenSocket& socket : sockets_) {
+    client_addresses_.push_back(socket.client_address());
+  }
+}
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Parts& parts,
                                                             std::vector<ListenSocket> sockets,
@@ -159,8 +169,8 @@ void RpcServer::Run(absl::Notification& ready) {
   bool announced = false;
   const auto failure = kj::runCatchingExceptions([this, &ready, &announced]() {
     kj::AsyncIoContext io = kj::setupAsyncIo();
-    Loop loop(io, parts_, limits_);
-    loop.Listen(*io.lowLevelProvider, sockets_);
+    Loop loop(io, parts_, sockets_, limits_);
+    loop.Listen(*io.lowLevelProvider);
     loop_ = &loop;
     executor_ = kj::getCurrentThreadExecutor().addRef();
     announced = true;
@@ -185,14 +195,6 @@ bool RpcServer::Drain(std::chrono::milliseconds time) {
     Log(LogLevel::kError, "rpc.drain_failed", exception->getDescription().cStr());
   }
   return drained;
-}
-
-std::vector<std::string> RpcServer::client_addresses() const {
-  std::vector<std::string> addresses;
-  for (const ListenSocket& socket : sockets_) {
-    addresses.push_back(socket.client_address());
-  }
-  return addresses;
 }
 
 }  // namespace perigee::server

@@ -52,7 +52,7 @@ class RpcServer {
   bool Drain(std::chrono::milliseconds time);
 
   /// What clients connect to, one per socket.
-  std::vector<std::string> client_addresses() const;
+  const std::vector<std::string>& client_addresses() const { return client_addresses_; }
 
  private:
   class Loop;
@@ -61,11 +61,13 @@ class RpcServer {
   void Run(absl::Notification& ready);
 
   const Parts parts_;
-  const std::vector<ListenSocket> sockets_;
+  // On the loop's thread while that runs.
+  std::vector<ListenSocket> sockets_;
   const ConnectionLimits limits_;
   kj::Own<const kj::Executor> executor_;
   // Used on the loop's thread alone.
   Loop* loop_ = nullptr;
+  std::vector<std::string> client_addresses_;
   std::thread thread_;
 };
 

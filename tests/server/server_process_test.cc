@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -55,6 +56,21 @@ class Perigeed {
   const std::string log_path_;
   ProgramProcess process_;
 };
+
+// Whether a tracer attaches to the process within some seconds.
+bool IsTraced(const std::string& pid) {
+  for (int i = 0; i < 300; ++i) {
+    std::ifstream status("/proc/" + pid + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("TracerPid:", 0) == 0 && line.find_first_of("123456789") != line.npos) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));  // all threads
+        return true;
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
 
 TEST_SUITE("system") {
   TEST_CASE("perigeed listens where it says and ends when it is told") {
@@ -153,6 +169,29 @@ TEST_SUITE("system") {
     allowed.Address();
     allowed.process().Signal(SIGTERM);
     CHECK(allowed.process().Wait() == 0);
+  }
+
+  TEST_CASE("a storage failure ends the server with 74") {
+    const storage::TemporaryDirectory directory;
+    Perigeed server(directory, {"--data", directory.PathOf("db"), "--listen",
+                                "unix:" + directory.PathOf("s"), "--io-backend", "posix"});
+    const auto connection = client::Connection::Open(server.Address(), {});
+    REQUIRE(connection.ok());
+    auto docs = (*connection)->CreateCollection("docs", PlainSchema());
+    REQUIRE(docs->Upsert(PlainPoints(1)).ok());
+    const std::string pid = std::to_string(server.process().pid());
+    const std::string strace =
+        "strace -f -qq -o /dev/null -e trace=fdatasync,fsync -e inject=fdatasync,fsync:error=EIO "
+        "-p " +
+        pid + " 2>/dev/null &";
+    REQUIRE(std::system(strace.c_str()) == 0);
+    if (!IsTraced(pid)) {
+      MESSAGE("skipped: strace cannot attach here");
+      return;
+    }
+    const auto written = docs->Upsert(PlainPoints(1));
+    CHECK(written.status().code() == absl::StatusCode::kUnavailable);
+    CHECK(server.process().Wait() == 74);
   }
 
   TEST_CASE("wrong usage ends with 64, help and version with 0") {

@@ -22,6 +22,36 @@ TEST_CASE("a drained server refuses calls and connections") {
   const auto reply = client.Wait(session.statusRequest().send());
   CHECK(reply.getResult().getStatus().getCode() ==
         static_cast<uint16_t>(absl::StatusCode::kUnavailable));
+  CHECK(client::Connection::Open(served.address(), {}).status().code() ==
+        absl::StatusCode::kUnavailable);
+}
+
+TEST_CASE("beyond the limit of a lane requests are refused with a time to wait") {
+  ServedDatabase::Options options;
+  options.dispatcher.read_threads = 1;
+  options.dispatcher.admission.in_flight_max = {2, 2, 2};
+  ServedDatabase served(options);
+  REQUIRE(served.database().CreateCollection("docs", PlainSchema()).ok());
+  REQUIRE(served.database().OpenCollection("docs")->Upsert(PlainPoints(2'000)).ok());
+  RawClient client(served.socket_path());
+  schema::Collection::Client docs = client.Collection("docs");
+  std::vector<kj::Promise<capnp::Response<schema::Collection::ScrollResults>>> calls;
+  for (int i = 0; i < 100; ++i) {
+    auto scroll = docs.scrollRequest();
+    scroll.setLimit(2'000);
+    calls.push_back(scroll.send());
+  }
+  int served_calls = 0;
+  for (auto& call : calls) {
+    const auto reply = client.Wait(kj::mv(call));
+    if (reply.getResult().isPage()) {
+      ++served_calls;
+      continue;
+    }
+    CHECK(reply.getResult().getStatus().getReason() == schema::Reason::OVERLOADED);
+    CHECK(reply.getResult().getStatus().getRetryAfterMs() > 0);
+  }
+  CHECK(served_calls >= 2);
 }
 
 TEST_SUITE("concurrency") {
