@@ -18,7 +18,11 @@ struct DateTime {
   int64_t seconds = 0;  ///< since 1970-01-01T00:00:00Z, without leap seconds
   int32_t nanos = 0;
 
-  friend auto operator<=>(const DateTime&, const DateTime&) = default;
+  friend bool operator==(const DateTime&, const DateTime&) = default;
+  friend std::strong_ordering operator<=>(const DateTime& a, const DateTime& b) {
+    const std::strong_ordering order = a.seconds <=> b.seconds;
+    return std::is_neq(order) ? order : a.nanos <=> b.nanos;
+  }
 };
 
 /// Nothing if `text` is not a date-time; allocates nothing. A second of 60 is the next minute's 0.

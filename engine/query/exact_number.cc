@@ -10,7 +10,10 @@ namespace {
 constexpr double kTwoTo63 = 0x1p63;
 constexpr double kTwoTo64 = 0x1p64;
 
-std::strong_ordering Flip(std::strong_ordering order) { return 0 <=> order; }
+std::strong_ordering Flip(std::strong_ordering order) {
+  if (std::is_eq(order)) return order;
+  return std::is_lt(order) ? std::strong_ordering::greater : std::strong_ordering::less;
+}
 
 /// An integer against a double that is no integer of the 64-bit ranges.
 std::strong_ordering CompareToDouble(int64_t a, double b) {
