@@ -163,7 +163,9 @@ void CheckStops(const VectorIndexUnderTest& under_test) {
   CHECK(Search(*index, query, {.k = 10}).rows.size() >= 10);
 }
 
-void CheckSearchesAtOnce(const VectorIndexUnderTest& under_test) {
+}  // namespace
+
+void CheckVectorIndexThreads(const VectorIndexUnderTest& under_test) {
   const ClusteredVectors vectors({.rows = 1000, .seed = 16});
   const auto index = under_test.make(vectors);
   std::vector<std::vector<uint32_t>> expected;
@@ -189,15 +191,12 @@ void CheckSearchesAtOnce(const VectorIndexUnderTest& under_test) {
   CHECK(wrong == 0);
 }
 
-}  // namespace
-
 void CheckVectorIndexConformance(const VectorIndexUnderTest& under_test) {
   SUBCASE("every metric and element") { CheckAllMetricsAndElements(under_test); }
   SUBCASE("filters") { CheckFilters(under_test); }
   SUBCASE("few rows, no rows, no vectors") { CheckSmallCounts(under_test); }
   SUBCASE("recall") { CheckRecall(under_test); }
   SUBCASE("deadline and cancellation") { CheckStops(under_test); }
-  SUBCASE("searches at the same time") { CheckSearchesAtOnce(under_test); }
 }
 
 }  // namespace perigee::tests

@@ -24,5 +24,7 @@ struct VectorIndexUnderTest {
 
 /// Runs the suite; failures are doctest failures of the calling case.
 void CheckVectorIndexConformance(const VectorIndexUnderTest& under_test);
+/// Searches at the same time on several threads; for a case of the suite "concurrency".
+void CheckVectorIndexThreads(const VectorIndexUnderTest& under_test);
 
 }  // namespace perigee::tests

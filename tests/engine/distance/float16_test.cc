@@ -40,7 +40,7 @@ TEST_CASE("every half has the value that the CPU's conversion gives it") {
   }
 }
 
-TEST_CASE("rounding is to nearest, ties to even") {
+TEST_CASE("rounding is to nearest ties to even") {
   // Between each two neighbouring halves: just below the middle, the middle, just above.
   for (uint32_t bits = 0; bits < 0x7BFFU; ++bits) {
     const auto low = static_cast<uint16_t>(bits);

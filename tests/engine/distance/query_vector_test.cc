@@ -40,7 +40,7 @@ TEST_CASE("f16 rows are compared as the values they hold") {
   CHECK(vector->DistanceTo(reinterpret_cast<const std::byte*>(row.data()), 0) == 5.0F);
 }
 
-TEST_CASE("results that overflow sort last, whatever their sign") {
+TEST_CASE("results that overflow sort last whatever their sign") {
   const float infinity = std::numeric_limits<float>::infinity();
   const std::vector<float> huge = {3e38F, 3e38F, 3e38F};
   const std::vector<float> opposite = {-3e38F, -3e38F, -3e38F};

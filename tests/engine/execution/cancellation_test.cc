@@ -9,7 +9,7 @@
 namespace perigee::engine {
 namespace {
 
-TEST_CASE("nothing stops by default; a past deadline and a flag do") {
+TEST_CASE("nothing stops by default - a past deadline and a flag do") {
   CHECK(Cancellation().Check().ok());
   CHECK(Cancellation::After(std::chrono::hours(1)).Check().ok());
   CHECK(Cancellation::After(std::chrono::milliseconds(0)).Check().code() ==

@@ -10,13 +10,17 @@
 namespace perigee::engine {
 namespace {
 
-TEST_CASE("flat index keeps the contract of indexes") {
-  tests::CheckVectorIndexConformance({.make = [](const tests::ClusteredVectors& vectors) {
-    return std::make_unique<FlatIndex>(vectors.column());
-  }});
+const tests::VectorIndexUnderTest kFlat = {.make = [](const tests::ClusteredVectors& vectors) {
+  return std::make_unique<FlatIndex>(vectors.column());
+}};
+
+TEST_CASE("flat index keeps the contract of indexes") { tests::CheckVectorIndexConformance(kFlat); }
+
+TEST_CASE("flat index searches on several threads" * doctest::test_suite("concurrency")) {
+  tests::CheckVectorIndexThreads(kFlat);
 }
 
-TEST_CASE("flat index returns exactly the nearest k, ties by row") {
+TEST_CASE("flat index returns exactly the nearest k ties by row") {
   const std::vector<float> values = {3, 1, 2, 1, 9, 1};
   VectorColumn::Parts parts;
   parts.dimension = 1;

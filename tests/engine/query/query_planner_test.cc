@@ -42,7 +42,7 @@ struct PlanCase {
   SearchStrategy strategy;
 };
 
-TEST_CASE("which strategy, by statistics and request") {
+TEST_CASE("which strategy by statistics and request") {
   constexpr SearchStrategy kScan = SearchStrategy::kExactScan;
   constexpr SearchStrategy kWalk = SearchStrategy::kGraph;
   constexpr SearchStrategy kFiltered = SearchStrategy::kGraphFiltered;
@@ -107,7 +107,7 @@ TEST_CASE("effort follows k and recall") {
   }
 }
 
-TEST_CASE("ef is taken as given, but never below k") {
+TEST_CASE("ef is taken as given but never below k") {
   CHECK(PlanSegment(Large(), {.ef = 40}).ef == 40);
   CHECK(PlanSegment(Large(), {.k = 100, .ef = 40}).ef == 100);
 }
@@ -132,7 +132,7 @@ TEST_CASE("a sample is taken only when it can matter") {
   CHECK_FALSE(PlanNeedsSample(unindexed, {}));
 }
 
-TEST_CASE("sampled rows are the same every time, in range, and fall in with no period") {
+TEST_CASE("sampled rows are the same every time in range and fall in with no period") {
   std::set<uint32_t> rows;
   uint32_t even = 0;
   for (uint32_t i = 0; i < kSelectivitySampleRows; ++i) {

@@ -167,14 +167,14 @@ std::map<std::string, int> CheckCompleteness(const TestSegmentView& view) {
       }
     }
   }
-  for (const auto& [name, sum] : recall_sum) {
-    CAPTURE(name);
-    CHECK(sum / recall_count[name] >= 0.95);
+  for (const auto& entry : recall_sum) {
+    CAPTURE(entry.first);
+    CHECK(entry.second / recall_count[entry.first] >= 0.95);
   }
   return strategies;
 }
 
-TEST_CASE("exactly min of k and matching, for every selectivity and correlation") {
+TEST_CASE("exactly min of k and matching for every selectivity and correlation") {
   const ClusteredVectors vectors({.rows = 4000, .dimension = 24, .seed = 61});
   const TestSegmentView view(vectors, {});
   std::map<std::string, int> strategies = CheckCompleteness(view);
@@ -192,7 +192,7 @@ TEST_CASE("the same with dead rows and absent vectors") {
   CHECK(strategies["graph_filtered"] > 0);
 }
 
-TEST_CASE("the same without a graph, and with hardly a row alive") {
+TEST_CASE("the same without a graph and with hardly a row alive") {
   const ClusteredVectors vectors({.rows = 1500, .dimension = 24, .seed = 63});
   CheckCompleteness(TestSegmentView(vectors, {.with_graph = false}));
   const TestSegmentView dead(vectors, {.dead_every = 1});
@@ -253,7 +253,7 @@ TEST_CASE("the id left out does not count") {
   }
 }
 
-TEST_CASE("a scan breaks ties by encoded id, also at the k-th place") {
+TEST_CASE("a scan breaks ties by encoded id also at the k-th place") {
   // Every vector exists a hundred times.
   const ClusteredVectors vectors({.rows = 1200, .dimension = 24, .seed = 66, .distinct = 12});
   const TestSegmentView view(vectors, {});
@@ -362,7 +362,7 @@ class CancellingView final : public TestSegmentView {
   mutable std::atomic<int> rows_left_;
 };
 
-TEST_CASE("deadline and cancellation end a search, before it and during it") {
+TEST_CASE("deadline and cancellation end a search before it and during it") {
   const ClusteredVectors vectors({.rows = 3000, .dimension = 24, .seed = 67});
   const TestSegmentView view(vectors, {});
   SearchRequest request = {.schema = &vectors.schema(), .query = vectors.queries()[0]};

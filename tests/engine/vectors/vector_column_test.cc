@@ -11,7 +11,7 @@
 namespace perigee::engine {
 namespace {
 
-TEST_CASE("presence from a bitmap, from bytes, or always") {
+TEST_CASE("presence from a bitmap from bytes or always") {
   const std::array<std::byte, 2> bitmap = {std::byte{0b1000'0001}, std::byte{0b10}};
   VectorColumn::Parts parts;
   parts.dimension = 1;

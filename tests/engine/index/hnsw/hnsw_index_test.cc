@@ -42,12 +42,16 @@ class OwningHnswIndex final : public VectorIndex {
   std::unique_ptr<HnswIndex> index_;
 };
 
-TEST_CASE("hnsw index keeps the contract of indexes") {
-  tests::CheckVectorIndexConformance({.make =
-                                          [](const tests::ClusteredVectors& vectors) {
-                                            return std::make_unique<OwningHnswIndex>(vectors);
-                                          },
-                                      .recall_min = 0.97});
+const tests::VectorIndexUnderTest kHnsw = {.make =
+                                               [](const tests::ClusteredVectors& vectors) {
+                                                 return std::make_unique<OwningHnswIndex>(vectors);
+                                               },
+                                           .recall_min = 0.97};
+
+TEST_CASE("hnsw index keeps the contract of indexes") { tests::CheckVectorIndexConformance(kHnsw); }
+
+TEST_CASE("hnsw index searches on several threads" * doctest::test_suite("concurrency")) {
+  tests::CheckVectorIndexThreads(kHnsw);
 }
 
 TEST_CASE("an index that does not fit its column is refused") {

@@ -81,7 +81,7 @@ TEST_CASE("effort belongs to the query: more of it finds more") {
   CHECK(previous > 0.98);
 }
 
-TEST_CASE("a filter that lets all pass finds what no filter finds, at every effort") {
+TEST_CASE("a filter that lets all pass finds what no filter finds at every effort") {
   const Fixture fixture({.rows = 2000, .dimension = 24, .seed = 52});
   const auto all = [](uint32_t) { return true; };
   const RowFilter filter = all;

@@ -27,7 +27,7 @@ Sections Build(const tests::ClusteredVectors& vectors, const Cancellation& cance
                            .cancellation = cancellation});
 }
 
-TEST_CASE("the same input gives the same bytes, on every instruction level and thread") {
+TEST_CASE("the same input gives the same bytes on every instruction level and thread") {
   for (const DistanceMetric metric :
        {DistanceMetric::kCosine, DistanceMetric::kL2, DistanceMetric::kDot}) {
     const tests::ClusteredVectors vectors(
@@ -50,7 +50,8 @@ TEST_CASE("the same input gives the same bytes, on every instruction level and t
   }
 }
 
-TEST_CASE("rows without the vector have no node; levels come from ids; nearly all are reachable") {
+TEST_CASE(
+    "rows without the vector have no node - levels come from ids - nearly all are reachable") {
   const tests::ClusteredVectors vectors({.rows = 3000,
                                          .dimension = 16,
                                          .seed = 42,
@@ -99,7 +100,7 @@ TEST_CASE("levels are geometric and never change") {
   CHECK(levels == "3020005300101500000001031040004221120317");
 }
 
-TEST_CASE("equal vectors, one row, no rows, no vectors") {
+TEST_CASE("equal vectors one row no rows no vectors") {
   const tests::ClusteredVectors empty({.rows = 0, .seed = 43});
   const tests::ClusteredVectors one({.rows = 1, .seed = 43});
   const tests::ClusteredVectors absent({.rows = 20, .seed = 43, .absent_every = 1});
@@ -159,7 +160,7 @@ TEST_CASE("vectors whose products overflow still make a graph") {
   }
 }
 
-TEST_CASE("a build stops when asked to, and tells how far it is") {
+TEST_CASE("a build stops when asked to and tells how far it is") {
   const tests::ClusteredVectors vectors({.rows = 2500, .dimension = 8, .seed = 44});
   std::atomic<bool> cancelled{true};
   CHECK(Build(vectors, Cancellation::OnFlag(&cancelled)).status().code() ==

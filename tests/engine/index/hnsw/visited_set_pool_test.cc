@@ -11,7 +11,7 @@
 namespace perigee::engine {
 namespace {
 
-TEST_CASE("a borrowed set is empty, through every turn of its epoch") {
+TEST_CASE("a borrowed set is empty through every turn of its epoch") {
   VisitedSetPool pool(10);
   for (int i = 0; i < 1000; ++i) {
     const VisitedSetPool::Lease set = pool.Borrow();
@@ -26,7 +26,7 @@ TEST_CASE("a borrowed set is empty, through every turn of its epoch") {
   CHECK(pool.memory_bytes() == 10);
 }
 
-TEST_CASE("leases that live at the same time are different sets; few are kept") {
+TEST_CASE("leases that live at the same time are different sets - few are kept") {
   VisitedSetPool pool(4);
   {
     std::vector<VisitedSetPool::Lease> leases;
