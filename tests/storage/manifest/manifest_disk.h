@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A database directory on a simulated disk with nothing but its manifest, for the tests of the log:
+// A database directory with nothing but its manifest, for the tests of the log:
 // OpenDatabase initialises it if needed, as an engine does; ManifestDatabase keeps directory and
 // log together.
 //
@@ -9,11 +9,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
+#include "storage/io/file_system.h"
 #include "storage/layout/data_directory.h"
 #include "storage/manifest/manifest_log.h"
-#include "tests/support/simulated_file_system.h"
 
 namespace perigee::storage {
 
@@ -22,8 +23,9 @@ struct ManifestDatabase {
   std::unique_ptr<ManifestLog> log;
 };
 
-inline absl::StatusOr<ManifestDatabase> OpenDatabase(SimulatedFileSystem& disk,
-                                                     const ManifestLogOptions& options = {}) {
+inline absl::StatusOr<ManifestDatabase> OpenDatabase(FileSystem& disk,
+                                                     const ManifestLogOptions& options = {},
+                                                     const std::string& path = "db") {
   DataDirectory::Options layout;
   layout.create_if_missing = !options.read_only;
   layout.read_only = options.read_only;
@@ -31,7 +33,7 @@ inline absl::StatusOr<ManifestDatabase> OpenDatabase(SimulatedFileSystem& disk,
     return ManifestLog::Create(directory, {}).status();
   };
   ManifestDatabase database;
-  auto directory = DataDirectory::Open(disk, "db", layout);
+  auto directory = DataDirectory::Open(disk, path, layout);
   if (!directory.ok()) {
     return directory.status();
   }

@@ -15,6 +15,7 @@
 #include "storage/manifest/manifest_log.h"
 #include "tests/storage/manifest/manifest_disk.h"
 #include "tests/storage/manifest/random_edits.h"
+#include "tests/support/simulated_file_system.h"
 #include "tests/support/test_seed.h"
 
 namespace perigee::storage {

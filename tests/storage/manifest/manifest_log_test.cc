@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "storage/foundation/error_reason.h"
+#include "storage/io/posix_file_system.h"
 #include "storage/layout/file_names.h"
 #include "storage/manifest/current_file.h"
 #include "tests/storage/manifest/manifest_disk.h"
 #include "tests/storage/manifest/random_edits.h"
 #include "tests/storage/segment/sample_segment.h"
-#include "tests/support/test_seed.h"
+#include "tests/support/simulated_file_system.h"
+#include "tests/support/temporary_directory.h"
 
 namespace perigee::storage {
 namespace {
@@ -353,6 +355,27 @@ TEST_CASE("a full disk while beginning a new file leaves the old one in use") {
   Commit(*database.log, AddCollection(4));
   CHECK(database.log->file_number() == 2);
   CHECK(database.log->state()->collections.size() == 4);
+}
+
+TEST_CASE("a manifest on a real disk") {
+  const TemporaryDirectory directory;
+  PosixFileSystem disk;
+  const std::string path = directory.PathOf("db");
+  ManifestState expected;
+  {
+    const auto database = OpenDatabase(disk, {.rollover_edits = 2}, path).value();
+    for (uint8_t i = 1; i <= 5; ++i) {
+      Commit(*database.log, AddCollection(i));
+    }
+    expected = *database.log->state();
+  }
+  {
+    const auto database = OpenDatabase(disk, {.read_only = true}, path).value();
+    CHECK(*database.log->state() == expected);
+  }
+  const auto database = OpenDatabase(disk, {}, path).value();
+  CHECK(*database.log->state() == expected);
+  CHECK(database.log->file_number() == 3);
 }
 
 }  // namespace

@@ -10,8 +10,10 @@
 #include <cstring>
 
 #include "storage/encoding/byte_codec.h"
+#include "storage/io/posix_file_system.h"
 #include "storage/segment/segment_reader.h"
 #include "tests/storage/segment/sample_segment.h"
+#include "tests/support/temporary_directory.h"
 
 namespace perigee::storage {
 namespace {
@@ -189,6 +191,25 @@ TEST_CASE("a disk with larger blocks than ours is written and read buffered") {
       WriteSegment(disk, "segment", SampleHeader(options), SampleSections(options), options.rows);
   REQUIRE(summary.ok());
   CHECK(VerifySegmentFile(disk, "segment", SampleHeader(options), *summary) == absl::OkStatus());
+}
+
+TEST_CASE("segments on a real disk, with direct I/O where it has that") {
+  const TemporaryDirectory directory;
+  PosixFileSystem disk;
+  for (const uint64_t rows : {0, 1, 4097}) {
+    const SampleOptions options = {.rows = rows, .dimension = 100};
+    const std::string path = directory.PathOf("segment-" + std::to_string(rows));
+    const std::vector<SampleSection> sections = SampleSections(options);
+    const auto summary = WriteSegment(disk, path, SampleHeader(options), sections, rows);
+    REQUIRE(summary.ok());
+    CHECK(VerifySegmentFile(disk, path, SampleHeader(options), *summary) == absl::OkStatus());
+    const auto reader = SegmentReader::Open(disk, path, {}).value();
+    for (const SampleSection& section : sections) {
+      const auto bytes = reader->ReadSection(*reader->Find(section.spec.kind));
+      REQUIRE(bytes.ok());
+      CHECK(AsText(bytes->bytes()) == section.bytes);
+    }
+  }
 }
 
 }  // namespace
