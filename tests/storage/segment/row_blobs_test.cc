@@ -29,7 +29,7 @@ TEST_CASE("rows come back as they were added") {
   const uint64_t seed = tests::TestSeed(30);
   INFO("seed ", seed);
   std::mt19937_64 random(seed);
-  for (const uint64_t rows : {0, 1, 2, 500}) {
+  for (const uint64_t rows : {0U, 1U, 2U, 500U}) {
     RowBlobsBuilder builder;
     std::vector<std::string> expected;
     for (uint64_t row = 0; row < rows; ++row) {

@@ -23,7 +23,7 @@ SectionSpec LsnSpec(uint64_t rows) {
 }
 
 TEST_CASE("segments of many shapes read back as written") {
-  for (const uint64_t rows : {0, 1, 63, 64, 65, 511, 512, 513, 5000}) {
+  for (const uint64_t rows : {0U, 1U, 63U, 64U, 65U, 511U, 512U, 513U, 5000U}) {
     for (const uint32_t alignment : {kSectionAlignmentMin, kSectionAlignmentDefault}) {
       for (const uint32_t page_bytes : {4096U, 65536U, 1048576U}) {
         INFO(rows, " rows, alignment ", alignment, ", pages of ", page_bytes);
@@ -196,7 +196,7 @@ TEST_CASE("a disk with larger blocks than ours is written and read buffered") {
 TEST_CASE("segments on a real disk, with direct I/O where it has that") {
   const TemporaryDirectory directory;
   PosixFileSystem disk;
-  for (const uint64_t rows : {0, 1, 4097}) {
+  for (const uint64_t rows : {0U, 1U, 4097U}) {
     const SampleOptions options = {.rows = rows, .dimension = 100};
     const std::string path = directory.PathOf("segment-" + std::to_string(rows));
     const std::vector<SampleSection> sections = SampleSections(options);
