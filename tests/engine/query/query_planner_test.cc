@@ -88,6 +88,22 @@ TEST_CASE("which strategy by statistics and request") {
   }
 }
 
+TEST_CASE("a walk may cost twice its estimate but never more than the scan it replaces") {
+  const CostModel costs = {.distance_fixed_ns = 0,
+                           .sequential_ns_per_byte = 1,
+                           .random_ns_per_byte = 1,
+                           .random_fixed_ns = 0,
+                           .distances_per_candidate = 1};
+  const SegmentStatistics statistics = {.rows = 10'000,
+                                        .live_rows = 10'000,
+                                        .indexed_rows = 10'000,
+                                        .vector_bytes = 100,
+                                        .graph_m = 16};
+  CHECK(PlanSegment(statistics, {.ef = 100}, costs).distances_max == 3'200);
+  CHECK(PlanSegment(statistics, {.ef = 500}, costs).distances_max == 10'000);
+  CHECK(PlanSegment(statistics, {.ef = 625}, costs).strategy == SearchStrategy::kExactScan);
+}
+
 TEST_CASE("effort follows k and recall") {
   CHECK(DefaultEf(10, 0.95) == 128);
   CHECK(DefaultEf(1, 0.95) == 128);

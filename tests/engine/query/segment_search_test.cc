@@ -253,6 +253,41 @@ TEST_CASE("the id left out does not count") {
   }
 }
 
+TEST_CASE("the id left out costs no scan even if ef is just k") {
+  const ClusteredVectors vectors({.rows = 2000, .dimension = 24, .seed = 65});
+  const TestSegmentView view(vectors, {});
+  const std::vector<float>& query = vectors.queries()[0];
+  const std::string_view nearest =
+      view.Expected(query, [](uint32_t) { return true; })[0].encoded_id;
+  const auto result = SearchSegment(view, {.schema = &vectors.schema(),
+                                           .query = query,
+                                           .ef = 10,
+                                           .leave_out_id = nearest,
+                                           .costs = WalkingCosts()});
+  REQUIRE(result.ok());
+  CHECK(result->strategy == SearchStrategy::kGraph);
+  CHECK(result->hits.size() == 10);
+}
+
+TEST_CASE("a walk that gave up is not believed") {
+  const ClusteredVectors vectors({.rows = 2000, .dimension = 24, .seed = 76});
+  const TestSegmentView view(vectors, {});
+  // An estimate far too low: the walk must end after a few distances, with rows at hand.
+  CostModel costs = WalkingCosts();
+  costs.distances_per_candidate = 1e-3;
+  for (size_t q = 0; q < 10; ++q) {
+    const std::vector<float>& query = vectors.queries()[q];
+    const auto result =
+        SearchSegment(view, {.schema = &vectors.schema(), .query = query, .k = 1, .costs = costs});
+    REQUIRE(result.ok());
+    CHECK(result->plan.strategy == SearchStrategy::kGraph);
+    CHECK(result->strategy == SearchStrategy::kExactScan);
+    CHECK(result->exact);
+    CHECK(result->distances > 2000);
+    CheckHits(*result, view.Expected(query, [](uint32_t) { return true; }), 1);
+  }
+}
+
 TEST_CASE("a scan breaks ties by encoded id also at the k-th place") {
   // Every vector exists a hundred times.
   const ClusteredVectors vectors({.rows = 1200, .dimension = 24, .seed = 66, .distinct = 12});
