@@ -36,19 +36,18 @@ class PayloadValue {
 
   /// JSON null.
   PayloadValue() = default;
-  PayloadValue(bool value) : value_(value) {}          // NOLINT(google-explicit-constructor)
-  PayloadValue(int value) : value_(int64_t{value}) {}  // NOLINT(google-explicit-constructor)
-  PayloadValue(int64_t value) : value_(value) {}       // NOLINT(google-explicit-constructor)
-  PayloadValue(uint64_t value);                        // NOLINT(google-explicit-constructor)
-  PayloadValue(double value) : value_(value) {}        // NOLINT(google-explicit-constructor)
-  PayloadValue(const char* value)
-      : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-  PayloadValue(std::string value)
-      : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  PayloadValue(PayloadArray value)
-      : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  PayloadValue(PayloadObject value)
-      : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  // Implicit, so that payloads and literals are written as what they are: {{"lang", "en"}}.
+  // NOLINTBEGIN(google-explicit-constructor)
+  PayloadValue(bool value) : value_(value) {}
+  PayloadValue(int value) : value_(int64_t{value}) {}
+  PayloadValue(int64_t value) : value_(value) {}
+  PayloadValue(uint64_t value);
+  PayloadValue(double value) : value_(value) {}
+  PayloadValue(const char* value) : value_(std::string(value)) {}
+  PayloadValue(std::string value) : value_(std::move(value)) {}
+  PayloadValue(PayloadArray value) : value_(std::move(value)) {}
+  PayloadValue(PayloadObject value) : value_(std::move(value)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   const Variant& variant() const { return value_; }
   Variant& variant() { return value_; }
