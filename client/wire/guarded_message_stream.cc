@@ -27,11 +27,11 @@ class GuardedMessageStream::OwnedMessage final : public capnp::MessageReader {
   }
 
   size_t total_bytes() const { return total_words_ * sizeof(capnp::word); }
-  std::vector<capnp::word>& words() { return words_; }
+  std::vector<uint64_t>& words() { return words_; }
 
   // Requires: all words arrived.
   void Complete() {
-    const capnp::word* next = words_.data();
+    const auto* next = reinterpret_cast<const capnp::word*>(words_.data());
     for (const uint32_t count : segment_words_) {
       segments_.push_back(kj::arrayPtr(next, count));
       next += count;
@@ -48,7 +48,7 @@ class GuardedMessageStream::OwnedMessage final : public capnp::MessageReader {
  private:
   std::vector<uint32_t> segment_words_;
   size_t total_words_ = 0;
-  std::vector<capnp::word> words_;
+  std::vector<uint64_t> words_;
   std::vector<kj::ArrayPtr<const capnp::word>> segments_;
 };
 
@@ -132,7 +132,7 @@ kj::Promise<GuardedMessageStream::MaybeMessage> GuardedMessageStream::ReadBody(
 }
 
 // Reads until `words` holds `total_bytes`; false at an early end. Memory follows what has arrived.
-kj::Promise<bool> GuardedMessageStream::ReadMore(std::vector<capnp::word>& words, size_t have_bytes,
+kj::Promise<bool> GuardedMessageStream::ReadMore(std::vector<uint64_t>& words, size_t have_bytes,
                                                  size_t total_bytes) {
   if (have_bytes == total_bytes) {
     return true;

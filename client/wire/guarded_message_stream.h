@@ -69,8 +69,7 @@ class GuardedMessageStream final : public capnp::MessageStream {
   kj::Promise<MaybeMessage> ReadFrame(capnp::ReaderOptions options);
   kj::Promise<MaybeMessage> ReadBody(std::vector<uint32_t> segment_words,
                                      capnp::ReaderOptions options);
-  kj::Promise<bool> ReadMore(std::vector<capnp::word>& words, size_t have_bytes,
-                             size_t total_bytes);
+  kj::Promise<bool> ReadMore(std::vector<uint64_t>& words, size_t have_bytes, size_t total_bytes);
   MaybeMessage Admit(kj::Own<OwnedMessage> message);
   MaybeMessage Refuse(std::string reason);
 
