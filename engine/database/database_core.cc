@@ -23,6 +23,18 @@ constexpr int kReadOnlyAttempts = 5;
 // The log cannot shrink below the file in use and the one prepared behind it.
 constexpr uint64_t kLogFilesMin = 4;
 
+storage::BackendChoice ChoiceOf(IoBackend backend) {
+  switch (backend) {
+    case IoBackend::kPosix:
+      return storage::BackendChoice::kPosix;
+    case IoBackend::kUring:
+      return storage::BackendChoice::kIoUring;
+    case IoBackend::kAuto:
+      break;
+  }
+  return storage::BackendChoice::kAuto;
+}
+
 storage::DataDirectory::Options DirectoryOptions(const OpenOptions& options) {
   storage::DataDirectory::Options directory;
   directory.create_if_missing = options.create_if_missing && !options.read_only;
