@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/collection/collection_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "engine/collection/collection_core.h"
 #include "engine/collection/engine_operation.h"
 #include "engine/distance/float16.h"
@@ -14,6 +16,11 @@
 #include "storage/foundation/status_macros.h"
 
 namespace perigee::engine {
+namespace {
+
+constexpr absl::Duration kRoomWaitPiece = absl::Milliseconds(100);
+
+}  // namespace
 
 StoredPoint::StoredPoint(const Point& point, const CollectionSchema& schema)
     : point_(&point),
@@ -121,12 +128,17 @@ absl::StatusOr<WriteResult> CollectionWriter::Delete(const DeleteRequest& reques
 absl::Status CollectionWriter::WaitForRoom() const {
   CollectionEnvironment& environment = collection_->environment();
   const EngineTuning& tuning = environment.tuning;
-  if (collection_->state().WaitForRoom(tuning.frozen_segments_max, tuning.room_wait_max,
-                                       collection_->stop_requested())) {
-    return absl::OkStatus();
-  }
-  PERIGEE_RETURN_IF_ERROR(environment.state.CheckWritable());
-  PERIGEE_RETURN_IF_ERROR(collection_->CheckUsable());
+  const absl::Time deadline = absl::Now() + tuning.room_wait_max;
+  do {
+    // In pieces, because a storage failure does not wake the wait.
+    if (collection_->state().WaitForRoom(tuning.frozen_segments_max,
+                                         std::min(tuning.room_wait_max, kRoomWaitPiece),
+                                         collection_->stop_requested())) {
+      return absl::OkStatus();
+    }
+    PERIGEE_RETURN_IF_ERROR(environment.state.CheckWritable());
+    PERIGEE_RETURN_IF_ERROR(collection_->CheckUsable());
+  } while (absl::Now() < deadline);
   return ErrorWithReason(
       ErrorReason::kOverloaded,
       absl::StrCat("collection '", collection_->name(), "' has ",

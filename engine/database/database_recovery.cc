@@ -21,6 +21,30 @@ absl::Status Broken(const std::string& message) {
   return ErrorWithReason(ErrorReason::kDamaged, message);
 }
 
+// The live rows of a segment in the order of their ids.
+class LiveRows {
+ public:
+  explicit LiveRows(const SealedSegment& segment) : segment_(&segment) { SkipDead(); }
+
+  bool done() const { return position_ == segment_->id_order().size(); }
+  std::string_view id() const { return segment_->EncodedId(segment_->id_order()[position_]); }
+  const SealedSegment& segment() const { return *segment_; }
+  void Next() {
+    ++position_;
+    SkipDead();
+  }
+
+ private:
+  void SkipDead() {
+    while (!done() && segment_->DeadLsn(segment_->id_order()[position_]) != kNeverDead) {
+      ++position_;
+    }
+  }
+
+  const SealedSegment* segment_;
+  size_t position_ = 0;
+};
+
 }  // namespace
 
 DatabaseRecovery::DatabaseRecovery(std::shared_ptr<CollectionEnvironment> environment,
@@ -81,23 +105,36 @@ absl::Status DatabaseRecovery::LoadCollection(const storage::CollectionEntry& en
 }
 
 absl::Status DatabaseRecovery::CheckUniqueIds(const CollectionCore& collection) const {
-  std::vector<std::shared_ptr<SealedSegment>> segments = collection.state().sealed();
-  std::sort(segments.begin(), segments.end(),
-            [](const auto& a, const auto& b) { return a->row_count() < b->row_count(); });
-  // Each live row is looked up in the larger segments only, so one big segment costs nothing.
-  for (size_t i = 0; i < segments.size(); ++i) {
-    for (uint32_t row = 0; row < segments[i]->row_count(); ++row) {
-      if (segments[i]->DeadLsn(row) != kNeverDead) {
-        continue;
-      }
-      const std::string_view id = segments[i]->EncodedId(row);
-      for (size_t j = i + 1; j < segments.size(); ++j) {
-        if (segments[j]->FindLive(id).has_value()) {
-          return Broken(absl::StrCat("collection '", collection.name(), "': row ", row,
-                                     " of segment ", segments[i]->name(), " is alive in segment ",
-                                     segments[j]->name(), " too; run perigee-inspect verify"));
-        }
-      }
+  const std::vector<std::shared_ptr<SealedSegment>> segments = collection.state().sealed();
+  if (segments.size() < 2) {
+    return absl::OkStatus();  // a segment's own ids are unique, its opening has seen to that
+  }
+  // All live rows in the order of their ids: two rows with one id stand side by side.
+  std::vector<LiveRows> heap;
+  for (const std::shared_ptr<SealedSegment>& segment : segments) {
+    if (LiveRows rows(*segment); !rows.done()) {
+      heap.push_back(rows);
+    }
+  }
+  const auto later = [](const LiveRows& a, const LiveRows& b) { return a.id() > b.id(); };
+  std::make_heap(heap.begin(), heap.end(), later);
+  const SealedSegment* previous = nullptr;
+  std::string_view previous_id;
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), later);
+    LiveRows& rows = heap.back();
+    if (previous != nullptr && rows.id() == previous_id) {
+      return Broken(absl::StrCat(
+          "collection '", collection.name(), "': one id is alive in segment ", previous->name(),
+          " and in segment ", rows.segment().name(), "; run perigee-inspect verify"));
+    }
+    previous = &rows.segment();
+    previous_id = rows.id();
+    rows.Next();
+    if (rows.done()) {
+      heap.pop_back();
+    } else {
+      std::push_heap(heap.begin(), heap.end(), later);
     }
   }
   return absl::OkStatus();
@@ -231,14 +268,23 @@ absl::Status DatabaseRecovery::ReplayAttach(const storage::LogRecord& record) {
 
 absl::Status DatabaseRecovery::SealFull(const std::shared_ptr<CollectionCore>& collection,
                                         uint64_t lsn) {
-  if (collection->state().frozen_count() == 0 || collection->state().damaged()) {
+  if (disk_full_ || collection->state().frozen_count() == 0 || collection->state().damaged()) {
     return absl::OkStatus();
   }
   // The record is applied as a whole, so this is a moment between two groups.
   collection->state().PublishGroup(lsn);
   std::erase(environment_->touched, collection);
   environment_->visible_lsn.store(lsn);
-  return SealOldestFrozen(collection, {.with_indexes = false});
+  const absl::Status sealed = SealOldestFrozen(collection, {.with_indexes = false});
+  if (sealed.code() == absl::StatusCode::kResourceExhausted) {
+    // A full disk must not keep the database shut; memory then holds what the log does, which is
+    // bounded too, and maintenance seals it when there is room.
+    warnings_.push_back(
+        absl::StrCat("replay could not seal for want of space: ", sealed.message()));
+    disk_full_ = true;
+    return absl::OkStatus();
+  }
+  return sealed;
 }
 
 absl::Status DatabaseRecovery::Finish(uint64_t last_lsn) {

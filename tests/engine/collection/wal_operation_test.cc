@@ -154,8 +154,7 @@ TEST_CASE("the worked example of docs/formats/log_records_format.md") {
       "01000000"            // vector 0 is present
       "08000000"
       "0000803f00000040"  // 1.0, 2.0
-      "02000000"
-      "0600");  // payload
+      "00000000");        // payload: none
   const auto decoded = DecodeUpsert(AsBytes(bytes));
   REQUIRE(decoded.ok());
   CHECK(decoded->collection == Collection());

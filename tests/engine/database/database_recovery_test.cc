@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "engine/database/bulk_load.h"
 #include "storage/foundation/error_reason.h"
 #include "tests/engine/database/database_fixture.h"
@@ -126,6 +128,57 @@ TEST_CASE("replay of more rows than memory may hold seals on the way") {
   CHECK(content.size() == 20 * 50 + 50);
   CHECK(content.at(100) == 2);
   CHECK(content.at(1'099) == 20);
+}
+
+TEST_CASE("a full disk does not keep the database shut") {
+  SimulatedFileSystem disk;
+  {
+    EngineTuning large = SmallTuning();
+    large.growing_bytes_max = 1 << 30;
+    const auto database = MustOpen(disk, SmallOptions(), large);
+    const auto docs = MustCreate(*database, "docs");
+    for (int64_t value = 1; value <= 5; ++value) {
+      REQUIRE(docs->Upsert(PlaneUpsert(static_cast<uint64_t>(value) * 50, 100, value)).ok());
+    }
+  }
+  disk.AddErrorPlan({.path_contains = "tmp/seg", .error_number = ENOSPC, .forever = true});
+  const auto database = MustOpen(disk);
+  const auto docs = MustFind(*database, "docs");
+  CHECK_FALSE(database->Status()->warnings.empty());
+  CHECK(docs->state().frozen_count() > 0);
+  CHECK(Content(*docs).size() == 300);
+  disk.ClearErrorPlans();
+  REQUIRE(docs->Flush().ok());
+  CHECK(docs->state().frozen_count() == 0);
+  CHECK(Content(*docs).size() == 300);
+}
+
+TEST_CASE("an id that is alive in two segments stops the open") {
+  SimulatedFileSystem disk;
+  NamedSegment twin;
+  storage::Uuid collection;
+  {
+    const auto database = MustOpen(disk);
+    const auto docs = MustCreate(*database, "docs");
+    collection = docs->uuid();
+    REQUIRE(docs->Upsert(PlaneUpsert(1, 3, 1)).ok());
+    docs->state().Freeze();
+    const std::shared_ptr<GrowingSegment> rows = docs->state().OldestFrozen()->segment;
+    const std::array<const RowSource*, 1> sources = {rows.get()};
+    twin = BuildNamedSegment(docs->environment(), docs->identity(), sources, {.horizon_lsn = 2})
+               .value();
+    REQUIRE(docs->Flush().ok());
+  }
+  {
+    const auto directory = storage::DataDirectory::Open(disk, std::string(kTestDirectory), {});
+    REQUIRE(directory.ok());
+    const auto manifest = storage::ManifestLog::Open(**directory, {});
+    REQUIRE(manifest.ok());
+    storage::ManifestEdit edit;
+    edit.segments_added.push_back({collection, twin.entry});
+    REQUIRE((*manifest)->TryCommit((*manifest)->state()->version, edit).ok());
+  }
+  CHECK(OpenOn(disk).status().code() == absl::StatusCode::kDataLoss);
 }
 
 TEST_CASE("files that no edit names are told and left alone") {

@@ -88,6 +88,18 @@ TEST_CASE("a group of a later version is an error and not the end") {
   CHECK(GetErrorReason(reader->ReadExtent(kLogBlockBytes).status()) == ErrorReason::kUnknownFormat);
 }
 
+TEST_CASE("a file that shrinks while it is read is damage and not the end") {
+  LogTestBed bed;
+  REQUIRE(bed.OpenLog().ok());
+  REQUIRE(bed.Append({std::string(2'000'000, 'x')}).ok());  // more than one read
+  auto reader = LogFileReader::Open(bed.directory(), 1);
+  REQUIRE(reader.ok());
+  auto file = bed.disk().Open(bed.PathOfLog(1), {.mode = OpenMode::kReadWrite});
+  REQUIRE(file.ok());
+  REQUIRE((*file)->Truncate(1'500'000).ok());
+  CHECK(GetErrorReason(reader->ReadExtent(kLogBlockBytes).status()) == ErrorReason::kDamaged);
+}
+
 TEST_CASE("a missing file and an empty file are told apart") {
   LogTestBed bed;
   CHECK(LogFileReader::Open(bed.directory(), 1).status().code() == absl::StatusCode::kNotFound);

@@ -229,6 +229,38 @@ TEST_CASE("a group of another file is not taken for one of this file") {
   CHECK(outcome.records == std::vector<std::string>{"one"});
 }
 
+TEST_CASE("a file of another history of the same database is damage") {
+  LogTestBed bed;
+  LogTestBed other;
+  REQUIRE(bed.OpenLog().ok());
+  REQUIRE(bed.Append({"one"}).ok());
+  other.options() = bed.options();
+  other.Replace(bed.disk().KillProcess());  // a copy of the directory that goes its own way
+  for (LogTestBed* each : {&bed, &other}) {
+    REQUIRE(each->OpenLog().ok());
+    REQUIRE(each->Append({each == &bed ? "two" : "2nd"}).ok());
+    REQUIRE(each->AppendMark().ok());
+    REQUIRE(each->OpenLog().ok());
+    REQUIRE(each->log()->Close().ok());
+    REQUIRE(each->LogNumbers().size() == 3);
+  }
+  bed.disk().SetContents(bed.PathOfLog(2), *other.disk().Contents(other.PathOfLog(2)));
+  CHECK(IsDamage(Recover(bed)));
+}
+
+TEST_CASE("a trailer whose chain is another's is damage although all else fits") {
+  LogTestBed bed;
+  WriteSmallLog(bed);
+  std::string bytes = *bed.disk().Contents(bed.PathOfLog(1));
+  const size_t at = 2 * kLogBlockBytes - kBlockTrailerBytes;
+  auto trailer = DecodeBlockTrailer(AsBytes(bytes).subspan(at, kBlockTrailerBytes));
+  REQUIRE(trailer.ok());
+  ++trailer->chain;
+  bytes.replace(at, kBlockTrailerBytes, EncodeBlockTrailer(*trailer));
+  bed.disk().SetContents(bed.PathOfLog(1), bytes);
+  CHECK(IsDamage(Recover(bed)));
+}
+
 TEST_CASE("an old version of the newest file is damage if anything else knows better") {
   LogTestBed bed;
   REQUIRE(bed.OpenLog().ok());
