@@ -3,7 +3,8 @@
 // PointId: the user's name of a point, an unsigned 64-bit integer or a string of UTF-8.
 //
 // Invariants:
-//  1. The encoding is 0x00 + u64 big-endian, or 0x01 + the UTF-8 bytes (docs/formats/point_id_format.md).
+//  1. The encoding is 0x00 + u64 big-endian, or 0x01 + the UTF-8 bytes
+//     (docs/formats/point_id_format.md).
 //  2. All order among ids is memcmp of that encoding, so integers come before strings; 7 and "7"
 //  differ.
 //  3. Nothing is normalised: UUID strings keep their case.
