@@ -24,6 +24,8 @@
 #define PERIGEE_CONCATENATE_INNER_(a, b) a##b
 #define PERIGEE_CONCATENATE_(a, b) PERIGEE_CONCATENATE_INNER_(a, b)
 
+// A declaration cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define PERIGEE_ASSIGN_OR_RETURN(declaration, expression)                                         \
   PERIGEE_ASSIGN_OR_RETURN_INNER_(PERIGEE_CONCATENATE_(perigee_statusor_, __LINE__), declaration, \
                                   expression)
@@ -34,3 +36,4 @@
     return std::move(temporary).status();                                   \
   }                                                                         \
   declaration = std::move(temporary).value()
+// NOLINTEND(bugprone-macro-parentheses)
