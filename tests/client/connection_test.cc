@@ -100,7 +100,7 @@ TEST_CASE("a key that the server does not know") {
   CHECK(connection.status().code() == absl::StatusCode::kUnauthenticated);
 }
 
-TEST_SUITE("concurrency") {
+TEST_SUITE("event_loop") {
   TEST_CASE("many threads share a connection") {
     ServedDatabase served;
     const auto connection = Connect(served);

@@ -49,7 +49,7 @@ TEST_CASE("a call has a deadline of its own") {
   CHECK((last.ok() || last.code() == absl::StatusCode::kDeadlineExceeded));
 }
 
-TEST_SUITE("concurrency") {
+TEST_SUITE("event_loop") {
   TEST_CASE("calls in progress when the server ends get an error, and later ones an answer") {
     ServedDatabase served;
     auto connection = *Connection::Open(served.address(), {});

@@ -15,7 +15,7 @@
 namespace perigee::server {
 namespace {
 
-TEST_SUITE("concurrency") {
+TEST_SUITE("event_loop") {
   TEST_CASE("work runs elsewhere and its answer comes back") {
     auto io = kj::setupAsyncIo();
     RequestDispatcher dispatcher({});

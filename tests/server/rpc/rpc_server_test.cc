@@ -54,7 +54,7 @@ TEST_CASE("beyond the limit of a lane requests are refused with a time to wait")
   CHECK(served_calls >= 2);
 }
 
-TEST_SUITE("concurrency") {
+TEST_SUITE("event_loop") {
   TEST_CASE("drain waits for the writes in progress and their answers") {
     ServedDatabase served;
     REQUIRE(served.database().CreateCollection("docs", PlainSchema()).ok());
