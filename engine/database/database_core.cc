@@ -319,6 +319,7 @@ absl::Status DatabaseCore::Close() {
       close_status_ = log_->Close();
     }
   }
+  environment_->touched.clear();  // after a replay that failed they would keep each other alive
   queue_.reset();
   log_.reset();
   manifest_.reset();

@@ -181,6 +181,7 @@ absl::Status DatabaseRecovery::ReplayDrop(const storage::LogRecord& record) {
   PERIGEE_ASSIGN_OR_RETURN(const DropCollectionRecord drop, DecodeDropCollection(record.payload));
   const std::shared_ptr<CollectionCore> collection = catalog_.FindUuid(drop.collection);
   unknown_.erase(drop.collection);
+  lost_attachments_.erase(drop.collection);
   if (collection != nullptr) {
     catalog_.Remove(drop.collection);
     collection->MarkDropped();
@@ -248,9 +249,13 @@ absl::Status DatabaseRecovery::ReplayAttach(const storage::LogRecord& record) {
       absl::StatusOr<std::shared_ptr<SealedSegment>> opened =
           OpenNamedSegment(*environment_->directory, collection->identity().schema, named.entry);
       if (!opened.ok()) {
-        return Broken(absl::StrCat(
-            "segment ", receipt.segment.ToString(),
-            " of an acknowledged bulk load cannot be read: ", opened.status().message()));
+        // The files of a dropped collection go before its records do: the drop may follow.
+        lost_attachments_.emplace(
+            attach.collection,
+            Broken(absl::StrCat(
+                "replay of LSN ", record.lsn, ": segment ", receipt.segment.ToString(),
+                " of an acknowledged bulk load cannot be read: ", opened.status().message())));
+        return absl::OkStatus();
       }
       named.segment = *std::move(opened);
       segments.push_back(std::move(named));
@@ -268,7 +273,8 @@ absl::Status DatabaseRecovery::ReplayAttach(const storage::LogRecord& record) {
 
 absl::Status DatabaseRecovery::SealFull(const std::shared_ptr<CollectionCore>& collection,
                                         uint64_t lsn) {
-  if (disk_full_ || collection->state().frozen_count() == 0 || collection->state().damaged()) {
+  if (disk_full_ || collection->state().frozen_count() == 0 || collection->state().damaged() ||
+      lost_attachments_.contains(collection->uuid())) {
     return absl::OkStatus();
   }
   // The record is applied as a whole, so this is a moment between two groups.
@@ -296,6 +302,9 @@ absl::Status DatabaseRecovery::Finish(uint64_t last_lsn) {
   if (!unknown_.empty()) {
     return Broken(absl::StrCat("the log has records of collection ", unknown_.begin()->ToString(),
                                ", which neither the manifest nor the log creates or drops"));
+  }
+  if (!lost_attachments_.empty()) {
+    return lost_attachments_.begin()->second;
   }
   if (!pending_.empty()) {
     return Broken(absl::StrCat("the manifest has a segment attached at LSN ",

@@ -72,6 +72,9 @@ class DatabaseRecovery {
   std::map<std::pair<storage::Uuid, uint64_t>, std::vector<NamedSegment>> pending_;
   /// Collections that records spoke of and that do not exist: they must be dropped further on.
   std::set<storage::Uuid> unknown_;
+  /// Collections with a bulk load whose files are gone, and what to say unless they are dropped
+  /// further on.
+  std::map<storage::Uuid, absl::Status> lost_attachments_;
   bool disk_full_ = false;
   std::vector<std::string> warnings_;
 };

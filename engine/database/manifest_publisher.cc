@@ -94,12 +94,14 @@ absl::Status ManifestPublisher::Publish(const SegmentChange& change) {
 }
 
 absl::Status ManifestPublisher::PublishLocked(const SegmentChange& change) {
-  if (change.collection != nullptr && change.collection->dropped()) {
-    return change.collection->CheckUsable();
-  }
   const std::shared_ptr<const ManifestState> base = manifest_.state();
   Draft draft;
   AddCatalogChanges(*base, draft);
+  if (change.collection != nullptr && std::find(draft.collections.begin(), draft.collections.end(),
+                                                change.collection) == draft.collections.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("collection '", change.collection->name(), "' was dropped meanwhile"));
+  }
   absl::Status status = AddChange(*base, change, draft);
   if (status.ok()) {
     AddIdleCollections(change.collection.get(), draft);
@@ -133,7 +135,8 @@ absl::Status ManifestPublisher::PublishLocked(const SegmentChange& change) {
 void ManifestPublisher::AddCatalogChanges(const ManifestState& base, Draft& draft) const {
   // Read before the list: every collection created up to this LSN is then in the list.
   const uint64_t visible_lsn = environment_.visible_lsn.load();
-  const std::vector<std::shared_ptr<CollectionCore>> collections = catalog_.List();
+  draft.collections = catalog_.List();
+  const std::vector<std::shared_ptr<CollectionCore>>& collections = draft.collections;
   draft.edit.durable_lsn = std::max(base.durable_lsn, visible_lsn);
   for (const std::shared_ptr<CollectionCore>& collection : collections) {
     if (base.FindCollection(collection->uuid()) == nullptr) {
@@ -233,7 +236,7 @@ void ManifestPublisher::AddIdleCollections(const CollectionCore* changed, Draft&
   if (log == nullptr || log->status().file_count < 2) {
     return;
   }
-  for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
+  for (const std::shared_ptr<CollectionCore>& collection : draft.collections) {
     const bool added = std::any_of(
         draft.edit.collections_added.begin(), draft.edit.collections_added.end(),
         [&collection](const CollectionEntry& e) { return e.uuid == collection->uuid(); });

@@ -51,6 +51,9 @@ class ManifestPublisher final : public SegmentPublisher {
   /// What an edit was made of, to be carried out in memory once it is durable.
   struct Draft {
     storage::ManifestEdit edit;
+    /// The collections of this moment. Read once: the log's thread changes the catalog meanwhile,
+    /// and an edit must not name what another part of it adds or drops.
+    std::vector<std::shared_ptr<CollectionCore>> collections;
     std::vector<std::pair<std::shared_ptr<CollectionCore>, CheckpointCut>> cuts;
     std::vector<storage::Uuid> deletion_files;  // written for this edit
     bool empty() const;

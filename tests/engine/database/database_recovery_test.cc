@@ -181,6 +181,41 @@ TEST_CASE("an id that is alive in two segments stops the open") {
   CHECK(OpenOn(disk).status().code() == absl::StatusCode::kDataLoss);
 }
 
+TEST_CASE("a bulk load into a collection that was dropped later is not missed") {
+  SimulatedFileSystem disk;
+  {
+    const auto database = MustOpen(disk);
+    const auto docs = MustCreate(*database, "docs");
+    REQUIRE(docs->Upsert(PlaneUpsert(1, 3, 1)).ok());  // in the log only, which must stay
+    const auto other = MustCreate(*database, "other");
+    BulkLoad load(other, {.build_threads = 1});
+    REQUIRE(load.Add(PlanePoint(1, 1)).ok());
+    REQUIRE(load.Publish().ok());
+    REQUIRE(database->DropCollection("other").ok());
+  }
+  REQUIRE(disk.List(std::string(kTestDirectory) + "/seg")->empty());
+  const auto database = MustOpen(disk);
+  CHECK(Content(*MustFind(*database, "docs")).size() == 3);
+  CHECK(database->FindCollection("other").status().code() == absl::StatusCode::kNotFound);
+}
+
+TEST_CASE("a bulk load whose file is gone stops the open while its collection is there") {
+  SimulatedFileSystem disk;
+  {
+    const auto database = MustOpen(disk);
+    const auto docs = MustCreate(*database, "docs");
+    BulkLoad load(docs, {.build_threads = 1});
+    REQUIRE(load.Add(PlanePoint(1, 1)).ok());
+    REQUIRE(load.Publish().ok());
+  }
+  const std::string folder = std::string(kTestDirectory) + "/seg";
+  const auto names = disk.List(folder);
+  REQUIRE(names->size() == 1);
+  REQUIRE(disk.RemoveFile(folder + "/" + names->at(0)).ok());
+  const auto opened = OpenOn(disk);
+  CHECK((!opened.ok() || !(*opened)->Status()->warnings.empty()));
+}
+
 TEST_CASE("files that no edit names are told and left alone") {
   SimulatedFileSystem disk;
   { const auto database = MustOpen(disk); }
