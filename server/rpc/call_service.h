@@ -14,6 +14,7 @@
 #include <kj/async.h>
 
 #include <cstddef>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -32,7 +33,7 @@ class CallService {
 
   /// From now on new calls are answered kUnavailable.
   void BeginDrain() { draining_ = true; }
-  size_t open_calls() const { return open_calls_; }
+  size_t open_calls() const { return *open_calls_; }
 
   /// `decode`: () -> StatusOr<Request>, on the event loop. `work`: Request -> StatusOr<Result>, on
   /// a thread of `lane`. `answer`: (StatusOr<Result>) -> void, on the event loop, writes the reply.
@@ -70,18 +71,19 @@ class CallService {
  private:
   class OpenCall {
    public:
-    explicit OpenCall(size_t& count) : count_(count) { ++count_; }
-    ~OpenCall() { --count_; }
+    explicit OpenCall(std::shared_ptr<size_t> count) : count_(std::move(count)) { ++*count_; }
+    ~OpenCall() { --*count_; }
     OpenCall(const OpenCall&) = delete;
     OpenCall& operator=(const OpenCall&) = delete;
 
    private:
-    size_t& count_;
+    std::shared_ptr<size_t> count_;
   };
 
   RequestDispatcher& dispatcher_;
   bool draining_ = false;
-  size_t open_calls_ = 0;
+  // Shared, because calls that a killed loop leaves behind end with the event loop, after this.
+  std::shared_ptr<size_t> open_calls_ = std::make_shared<size_t>(0);
 };
 
 /// What a method without a request decodes to, and one without a result answers.
