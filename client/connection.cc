@@ -83,7 +83,7 @@ absl::StatusOr<RemoteCollection> Connection::OpenCollection(std::string_view nam
 
 absl::Status Connection::DropCollection(std::string_view name) {
   const std::string owned_name(name);
-  const absl::Status status = thread_->CallSession(
+  absl::Status status = thread_->CallSession(
       {.kind = CallKind::kWrite, .timeout_ms = thread_->call_timeout_ms(), .what = "drop"},
       [&owned_name](schema::Session::Client session) {
         auto request = session.dropCollectionRequest();

@@ -260,10 +260,10 @@ absl::StatusOr<std::vector<QueryResult>> RemoteCollection::QueryBatch(
           // One after the other; the response stays until the last page has arrived.
           for (kj::uint i = 0; i < result.getAnswers().size(); ++i) {
             const schema::QueryResult::Reader in = result.getAnswers()[i];
-            all = all.then(
-                [in, &answer = answers[i]](absl::Status status) -> kj::Promise<absl::Status> {
-                  return status.ok() ? PullAnswer(in, answer) : kj::Promise<absl::Status>(status);
-                });
+            all = all.then([in, &answer = answers[i]](
+                               const absl::Status& status) -> kj::Promise<absl::Status> {
+              return status.ok() ? PullAnswer(in, answer) : kj::Promise<absl::Status>(status);
+            });
           }
           return all.attach(kj::mv(response));
         });

@@ -35,7 +35,8 @@ double Percentile(std::vector<double> values, double share) {
     return 0;
   }
   std::sort(values.begin(), values.end());
-  const auto position = static_cast<size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+  const auto position =
+      static_cast<size_t>(std::lround(share * static_cast<double>(values.size() - 1)));
   return values[std::min(position, values.size() - 1)];
 }
 

@@ -29,7 +29,6 @@ namespace perigee::engine {
 namespace {
 
 using storage::SectionKind;
-using storage::SectionSpec;
 
 /// Rows between two looks at the cancellation and two reports of progress.
 constexpr uint32_t kRowsPerStep = 4096;
