@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "tests/engine/database/crash_script.h"
+#include "tests/durability/crash_script.h"
 
 namespace perigee::engine {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/engine/database/crash_script.h"
+#include "tests/durability/crash_script.h"
 
 #include <doctest/doctest.h>
 
