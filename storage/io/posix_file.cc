@@ -94,7 +94,8 @@ PosixFile::~PosixFile() {
   close(opened_.descriptor);
 }
 
-absl::StatusOr<size_t> PosixFile::Read(uint64_t offset, std::span<std::byte> buffer) {
+absl::StatusOr<size_t> PosixFile::DoRead(uint64_t offset, std::span<std::byte> buffer,
+                                         IoSite /*site*/) {
   const ssize_t count = ReadFully(
       [this](uint64_t at, std::span<std::byte> rest) -> ssize_t {
         const ssize_t result =
@@ -108,14 +109,16 @@ absl::StatusOr<size_t> PosixFile::Read(uint64_t offset, std::span<std::byte> buf
   return static_cast<size_t>(count);
 }
 
-absl::Status PosixFile::ReadBatch(std::span<ReadRequest> requests) {
+absl::Status PosixFile::DoReadBatch(std::span<ReadRequest> requests, IoSite site) {
   for (ReadRequest& request : requests) {
-    PERIGEE_ASSIGN_OR_RETURN(request.bytes_read, PosixFile::Read(request.offset, request.buffer));
+    PERIGEE_ASSIGN_OR_RETURN(request.bytes_read,
+                             PosixFile::DoRead(request.offset, request.buffer, site));
   }
   return absl::OkStatus();
 }
 
-absl::Status PosixFile::Write(uint64_t offset, std::span<const std::byte> bytes) {
+absl::Status PosixFile::DoWrite(uint64_t offset, std::span<const std::byte> bytes,
+                                IoSite /*site*/) {
   const int result = WriteFully(
       [this](uint64_t at, std::span<const std::byte> rest) -> ssize_t {
         const ssize_t count =
@@ -126,7 +129,7 @@ absl::Status PosixFile::Write(uint64_t offset, std::span<const std::byte> bytes)
   return result == 0 ? absl::OkStatus() : ErrnoStatus(-result, "write", path_);
 }
 
-absl::Status PosixFile::Sync() {
+absl::Status PosixFile::DoSync(IoSite /*site*/) {
   // Interrupted is not failed: fdatasync has not reported, and consumed, an error then.
   int result = 0;
   do {
@@ -135,7 +138,7 @@ absl::Status PosixFile::Sync() {
   return result == 0 ? absl::OkStatus() : ErrnoStatus(errno, "sync", path_);
 }
 
-absl::StatusOr<uint64_t> PosixFile::Size() {
+absl::StatusOr<uint64_t> PosixFile::DoSize(IoSite /*site*/) {
   struct stat status = {};
   if (fstat(descriptor(), &status) != 0) {
     return ErrnoStatus(errno, "size", path_);
@@ -143,7 +146,7 @@ absl::StatusOr<uint64_t> PosixFile::Size() {
   return static_cast<uint64_t>(status.st_size);
 }
 
-absl::Status PosixFile::Truncate(uint64_t size) {
+absl::Status PosixFile::DoTruncate(uint64_t size, IoSite /*site*/) {
   int result = 0;
   do {
     result = ftruncate(descriptor(), static_cast<off_t>(size));

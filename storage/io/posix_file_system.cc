@@ -81,17 +81,18 @@ class PosixFileLock final : public FileLock {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<File>> PosixFileSystem::Open(const std::string& path,
-                                                            const OpenOptions& options) {
+absl::StatusOr<std::unique_ptr<File>> PosixFileSystem::DoOpen(const std::string& path,
+                                                              const OpenOptions& options,
+                                                              IoSite /*site*/) {
   PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened, OpenDescriptor(path, options));
   return std::make_unique<PosixFile>(path, opened);
 }
 
-absl::Status PosixFileSystem::CreateDirectory(const std::string& path) {
+absl::Status PosixFileSystem::DoCreateDirectory(const std::string& path, IoSite /*site*/) {
   return Outcome(mkdir(path.c_str(), kDirectoryMode), "create directory", path);
 }
 
-absl::Status PosixFileSystem::SyncDirectory(const std::string& path) {
+absl::Status PosixFileSystem::DoSyncDirectory(const std::string& path, IoSite /*site*/) {
   const ScopedDescriptor directory(OpenDirectory(path));
   if (directory.get() < 0) {
     return ErrnoStatus(errno, "open directory", path);
@@ -103,25 +104,27 @@ absl::Status PosixFileSystem::SyncDirectory(const std::string& path) {
   return Outcome(result, "sync directory", path);
 }
 
-absl::Status PosixFileSystem::Rename(const std::string& from, const std::string& to) {
+absl::Status PosixFileSystem::DoRename(const std::string& from, const std::string& to,
+                                       IoSite /*site*/) {
   return Outcome(renameat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str()), "rename",
                  absl::StrCat(from, " to ", to));
 }
 
-absl::Status PosixFileSystem::Link(const std::string& from, const std::string& to) {
+absl::Status PosixFileSystem::DoLink(const std::string& from, const std::string& to,
+                                     IoSite /*site*/) {
   return Outcome(linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0), "link",
                  absl::StrCat(from, " to ", to));
 }
 
-absl::Status PosixFileSystem::RemoveFile(const std::string& path) {
+absl::Status PosixFileSystem::DoRemoveFile(const std::string& path, IoSite /*site*/) {
   return Outcome(unlinkat(AT_FDCWD, path.c_str(), 0), "remove", path);
 }
 
-absl::Status PosixFileSystem::RemoveDirectory(const std::string& path) {
+absl::Status PosixFileSystem::DoRemoveDirectory(const std::string& path, IoSite /*site*/) {
   return Outcome(unlinkat(AT_FDCWD, path.c_str(), AT_REMOVEDIR), "remove directory", path);
 }
 
-absl::StatusOr<FileStatus> PosixFileSystem::Stat(const std::string& path) {
+absl::StatusOr<FileStatus> PosixFileSystem::DoStat(const std::string& path, IoSite /*site*/) {
   struct stat status = {};
   if (fstatat(AT_FDCWD, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return ErrnoStatus(errno, "stat", path);
@@ -133,7 +136,8 @@ absl::StatusOr<FileStatus> PosixFileSystem::Stat(const std::string& path) {
                     .inode = static_cast<uint64_t>(status.st_ino)};
 }
 
-absl::StatusOr<std::vector<std::string>> PosixFileSystem::List(const std::string& path) {
+absl::StatusOr<std::vector<std::string>> PosixFileSystem::DoList(const std::string& path,
+                                                                 IoSite /*site*/) {
   ScopedDescriptor descriptor(OpenDirectory(path));
   if (descriptor.get() < 0) {
     return ErrnoStatus(errno, "list", path);
@@ -165,7 +169,8 @@ absl::StatusOr<std::vector<std::string>> PosixFileSystem::List(const std::string
   return names;
 }
 
-absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::string& path) {
+absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::DoLock(const std::string& path,
+                                                                  IoSite /*site*/) {
   PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened,
                            OpenDescriptor(path, {.mode = OpenMode::kReadWrite}));
   ScopedDescriptor descriptor(opened.descriptor);
@@ -182,7 +187,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::strin
   return std::make_unique<PosixFileLock>(descriptor.Release());
 }
 
-absl::StatusOr<SpaceStatus> PosixFileSystem::Space(const std::string& path) {
+absl::StatusOr<SpaceStatus> PosixFileSystem::DoSpace(const std::string& path, IoSite /*site*/) {
   struct statfs status = {};
   int result = 0;
   do {

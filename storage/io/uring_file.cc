@@ -22,10 +22,11 @@ bool ShouldRepeat(int32_t result) {
 
 }  // namespace
 
-absl::StatusOr<size_t> UringFile::Read(uint64_t offset, std::span<std::byte> buffer) {
+absl::StatusOr<size_t> UringFile::DoRead(uint64_t offset, std::span<std::byte> buffer,
+                                         IoSite site) {
   UringRing* ring = UringRing::OfThisThread();
   if (ring == nullptr) {
-    return PosixFile::Read(offset, buffer);
+    return PosixFile::DoRead(offset, buffer, site);
   }
   const ssize_t count = ReadFully(
       [this, ring](uint64_t at, std::span<std::byte> rest) -> ssize_t {
@@ -44,10 +45,10 @@ absl::StatusOr<size_t> UringFile::Read(uint64_t offset, std::span<std::byte> buf
   return static_cast<size_t>(count);
 }
 
-absl::Status UringFile::ReadBatch(std::span<ReadRequest> requests) {
+absl::Status UringFile::DoReadBatch(std::span<ReadRequest> requests, IoSite site) {
   UringRing* ring = UringRing::OfThisThread();
   if (ring == nullptr) {
-    return PosixFile::ReadBatch(requests);
+    return PosixFile::DoReadBatch(requests, site);
   }
   std::vector<UringOperation> operations;
   const int result = ReadBatchFully(
@@ -69,10 +70,10 @@ absl::Status UringFile::ReadBatch(std::span<ReadRequest> requests) {
   return result == 0 ? absl::OkStatus() : ErrnoStatus(-result, "read", path());
 }
 
-absl::Status UringFile::Write(uint64_t offset, std::span<const std::byte> bytes) {
+absl::Status UringFile::DoWrite(uint64_t offset, std::span<const std::byte> bytes, IoSite site) {
   UringRing* ring = UringRing::OfThisThread();
   if (ring == nullptr) {
-    return PosixFile::Write(offset, bytes);
+    return PosixFile::DoWrite(offset, bytes, site);
   }
   const int result = WriteFully(
       [this, ring](uint64_t at, std::span<const std::byte> rest) -> ssize_t {
@@ -88,10 +89,10 @@ absl::Status UringFile::Write(uint64_t offset, std::span<const std::byte> bytes)
   return result == 0 ? absl::OkStatus() : ErrnoStatus(-result, "write", path());
 }
 
-absl::Status UringFile::Sync() {
+absl::Status UringFile::DoSync(IoSite site) {
   UringRing* ring = UringRing::OfThisThread();
   if (ring == nullptr) {
-    return PosixFile::Sync();
+    return PosixFile::DoSync(site);
   }
   UringOperation operation{.kind = UringOperation::Kind::kDataSync, .descriptor = descriptor()};
   do {

@@ -17,10 +17,10 @@ class UringFile final : public PosixFile {
  public:
   using PosixFile::PosixFile;
 
-  absl::StatusOr<size_t> Read(uint64_t offset, std::span<std::byte> buffer) override;
-  absl::Status ReadBatch(std::span<ReadRequest> requests) override;
-  absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) override;
-  absl::Status Sync() override;
+  absl::StatusOr<size_t> DoRead(uint64_t offset, std::span<std::byte> buffer, IoSite site) override;
+  absl::Status DoReadBatch(std::span<ReadRequest> requests, IoSite site) override;
+  absl::Status DoWrite(uint64_t offset, std::span<const std::byte> bytes, IoSite site) override;
+  absl::Status DoSync(IoSite site) override;
 };
 
 }  // namespace perigee::storage

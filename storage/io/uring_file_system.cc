@@ -6,8 +6,9 @@
 
 namespace perigee::storage {
 
-absl::StatusOr<std::unique_ptr<File>> UringFileSystem::Open(const std::string& path,
-                                                            const OpenOptions& options) {
+absl::StatusOr<std::unique_ptr<File>> UringFileSystem::DoOpen(const std::string& path,
+                                                              const OpenOptions& options,
+                                                              IoSite /*site*/) {
   PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened, OpenDescriptor(path, options));
   return std::make_unique<UringFile>(path, opened);
 }

@@ -18,8 +18,8 @@ namespace perigee::storage {
 
 class UringFileSystem final : public PosixFileSystem {
  public:
-  absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path,
-                                             const OpenOptions& options) override;
+  absl::StatusOr<std::unique_ptr<File>> DoOpen(const std::string& path, const OpenOptions& options,
+                                               IoSite site) override;
   const char* name() const override { return "io_uring"; }
 };
 

@@ -13,6 +13,10 @@ namespace {
 
 std::atomic<uint64_t> next_device{1};
 
+bool SameSite(const IoSite& left, const IoSite& right) {
+  return left.line == right.line && std::string_view(left.file) == right.file;
+}
+
 std::vector<std::string> Parts(std::string_view path) {
   std::vector<std::string> parts;
   for (const absl::string_view part : absl::StrSplit(Absl(path), '/', absl::SkipEmpty())) {
@@ -52,19 +56,20 @@ bool IsChange(CallKind kind) {
   return false;
 }
 
-int SimulatedDisk::Begin(CallKind kind, const std::string& path, size_t* short_bytes) {
+int SimulatedDisk::Begin(CallKind kind, const std::string& path, IoSite site, size_t* short_bytes) {
   const uint64_t change = IsChange(kind) ? 1 : 0;
   if (stopped || (calls_max.has_value() && trace.size() >= *calls_max) ||
       (changes_max.has_value() && changes + change > *changes_max)) {
     stopped = true;
     return EIO;
   }
-  trace.push_back({kind, path});
+  trace.push_back({kind, path, site});
   changes += change;
   for (ErrorPlan& plan : plans) {
     const bool matches = (plan.call_number == 0 || plan.call_number == trace.size()) &&
                          (!plan.kind.has_value() || *plan.kind == kind) &&
-                         path.find(plan.path_contains) != std::string::npos;
+                         path.find(plan.path_contains) != std::string::npos &&
+                         (!plan.site.has_value() || SameSite(*plan.site, site));
     if (!matches) {
       continue;
     }
@@ -98,7 +103,7 @@ SimulatedDisk::Place SimulatedDisk::Resolve(const std::string& path) const {
     if (place.inode == 0) {
       return {.error = ENOENT};
     }
-    const SimulatedInode& directory = inodes.at(place.inode);
+    const SimulatedInode& directory = Look(place.inode);
     if (!directory.is_directory) {
       return {.error = ENOTDIR};
     }
@@ -113,15 +118,25 @@ SimulatedDisk::Place SimulatedDisk::Resolve(const std::string& path) const {
 uint64_t SimulatedDisk::UsedBytes() const {
   uint64_t used = 0;
   for (const auto& [number, inode] : inodes) {
-    used += inode.visible.size();
+    used += inode->visible.size();
   }
   return used;
 }
 
 uint64_t SimulatedDisk::Make(bool is_directory) {
   const uint64_t number = next_inode++;
-  inodes[number].is_directory = is_directory;
+  inodes[number] = std::make_shared<SimulatedInode>();
+  inodes[number]->is_directory = is_directory;
   return number;
+}
+
+SimulatedInode& SimulatedDisk::At(uint64_t inode) {
+  std::shared_ptr<SimulatedInode>& held = inodes.at(inode);
+  // A copy of the disk that lets go meanwhile costs us a needless copy, no more.
+  if (held.use_count() > 1) {
+    held = std::make_shared<SimulatedInode>(*held);
+  }
+  return *held;
 }
 
 std::shared_ptr<SimulatedDisk> SimulatedDisk::AfterCrash(CrashPolicy policy, uint64_t seed) const {
@@ -140,15 +155,20 @@ std::shared_ptr<SimulatedDisk> SimulatedDisk::AfterCrash(CrashPolicy policy, uin
     if (state->inodes.count(number) > 0) {
       continue;
     }
-    const SimulatedInode& before = inodes.at(number);
-    SimulatedInode& after = state->inodes[number];
-    const uint64_t own_seed = seed * 1'000'003 + number;
-    after.is_directory = before.is_directory;
-    after.durable = before.BytesAfterCrash(policy, own_seed);
-    after.visible = after.durable;
-    after.durable_entries = before.EntriesAfterCrash(policy, own_seed);
-    after.visible_entries = after.durable_entries;
-    for (const auto& [entry, child] : after.durable_entries) {
+    const SimulatedInode& before = Look(number);
+    if (before.IsSettled()) {
+      state->inodes[number] = inodes.at(number);
+    } else {
+      const uint64_t own_seed = seed * 1'000'003 + number;
+      auto after = std::make_shared<SimulatedInode>();
+      after->is_directory = before.is_directory;
+      after->durable = before.BytesAfterCrash(policy, own_seed);
+      after->visible = after->durable;
+      after->durable_entries = before.EntriesAfterCrash(policy, own_seed);
+      after->visible_entries = after->durable_entries;
+      state->inodes[number] = std::move(after);
+    }
+    for (const auto& [entry, child] : state->Look(number).durable_entries) {
       pending.push_back(child);
     }
   }
@@ -160,8 +180,10 @@ std::shared_ptr<SimulatedDisk> SimulatedDisk::AfterKill() const {
   const absl::MutexLock old_lock(&mutex);
   const absl::MutexLock new_lock(&state->mutex);
   state->inodes = inodes;
-  for (auto& [number, inode] : state->inodes) {
-    inode.sync_failed = false;  // a new process may sync what the old one must not
+  for (const auto& [number, inode] : inodes) {
+    if (inode->sync_failed) {
+      state->At(number).sync_failed = false;  // a new process may sync what the old one must not
+    }
   }
   state->next_inode = next_inode;
   state->direct_alignment = direct_alignment;

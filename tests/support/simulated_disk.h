@@ -19,6 +19,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "storage/io/io_site.h"
 #include "tests/support/simulated_inode.h"
 
 namespace perigee::storage {
@@ -51,6 +52,7 @@ struct ErrorPlan {
   uint64_t call_number = 0;           ///< 0: any; else the calls()-th call, counted from 1
   std::optional<CallKind> kind = {};  ///< none: any
   std::string path_contains = {};     ///< of either path of a rename or link
+  std::optional<IoSite> site = {};    ///< none: any
   uint64_t skip = 0;                  ///< this many matching calls succeed first
   int error_number = EIO;
   bool forever = false;  ///< else once
@@ -61,6 +63,7 @@ struct ErrorPlan {
 struct CallRecord {
   CallKind kind = CallKind::kOpen;
   std::string path = {};
+  IoSite site = {};
 };
 
 struct SimulatedDisk {
@@ -78,7 +81,8 @@ struct SimulatedDisk {
 
   mutable absl::Mutex mutex;
   uint64_t device ABSL_GUARDED_BY(mutex) = NewDevice();
-  std::map<uint64_t, SimulatedInode> inodes ABSL_GUARDED_BY(mutex);
+  /// Shared with the copies of this disk until one of them changes the inode; use At and Look.
+  std::map<uint64_t, std::shared_ptr<SimulatedInode>> inodes ABSL_GUARDED_BY(mutex);
   uint64_t next_inode ABSL_GUARDED_BY(mutex) = kRootInode + 1;
   std::set<uint64_t> locked ABSL_GUARDED_BY(mutex);
 
@@ -97,12 +101,14 @@ struct SimulatedDisk {
   size_t direct_alignment ABSL_GUARDED_BY(mutex) = 512;
 
   /// Counts the call; yields the error it must fail with. `short_bytes` is set for a short write.
-  int Begin(CallKind kind, const std::string& path, size_t* short_bytes = nullptr)
+  int Begin(CallKind kind, const std::string& path, IoSite site, size_t* short_bytes = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Place Resolve(const std::string& path) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   uint64_t UsedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  SimulatedInode& At(uint64_t inode) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    return inodes.at(inode);
+  /// The inode, to be changed; and the same, to be looked at.
+  SimulatedInode& At(uint64_t inode) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  const SimulatedInode& Look(uint64_t inode) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    return *inodes.at(inode);
   }
   uint64_t Make(bool is_directory) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   /// The disk after a power cut, and the machine after the process was killed.

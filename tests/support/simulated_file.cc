@@ -13,17 +13,18 @@ namespace perigee::storage {
 SimulatedFile::SimulatedFile(std::shared_ptr<SimulatedDisk> disk, Parts parts)
     : disk_(std::move(disk)), parts_(std::move(parts)) {}
 
-absl::StatusOr<size_t> SimulatedFile::Read(uint64_t offset, std::span<std::byte> buffer) {
+absl::StatusOr<size_t> SimulatedFile::DoRead(uint64_t offset, std::span<std::byte> buffer,
+                                             IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  if (const int error = disk_->Begin(CallKind::kRead, parts_.path); error != 0) {
+  if (const int error = disk_->Begin(CallKind::kRead, parts_.path, site); error != 0) {
     return Fail(error, "read");
   }
   return ReadLocked(offset, buffer);
 }
 
-absl::Status SimulatedFile::ReadBatch(std::span<ReadRequest> requests) {
+absl::Status SimulatedFile::DoReadBatch(std::span<ReadRequest> requests, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  if (const int error = disk_->Begin(CallKind::kRead, parts_.path); error != 0) {
+  if (const int error = disk_->Begin(CallKind::kRead, parts_.path, site); error != 0) {
     return Fail(error, "read");
   }
   for (ReadRequest& request : requests) {
@@ -32,10 +33,11 @@ absl::Status SimulatedFile::ReadBatch(std::span<ReadRequest> requests) {
   return absl::OkStatus();
 }
 
-absl::Status SimulatedFile::Write(uint64_t offset, std::span<const std::byte> bytes) {
+absl::Status SimulatedFile::DoWrite(uint64_t offset, std::span<const std::byte> bytes,
+                                    IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
   size_t short_bytes = 0;
-  int error = disk_->Begin(CallKind::kWrite, parts_.path, &short_bytes);
+  int error = disk_->Begin(CallKind::kWrite, parts_.path, site, &short_bytes);
   if (error == 0 && !parts_.writable) {
     return Fail(EBADF, "write");
   }
@@ -58,10 +60,10 @@ absl::Status SimulatedFile::Write(uint64_t offset, std::span<const std::byte> by
   return error == 0 ? absl::OkStatus() : Fail(error, "write");
 }
 
-absl::Status SimulatedFile::Sync() {
+absl::Status SimulatedFile::DoSync(IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
   const uint64_t failures = disk_->planned_failures;
-  const int error = disk_->Begin(CallKind::kSync, parts_.path);
+  const int error = disk_->Begin(CallKind::kSync, parts_.path, site);
   SimulatedInode& inode = disk_->At(parts_.inode);
   if (!disk_->stopped && inode.sync_failed) {
     ++disk_->syncs_after_failed_sync;
@@ -76,17 +78,17 @@ absl::Status SimulatedFile::Sync() {
   return Fail(error, "sync");
 }
 
-absl::StatusOr<uint64_t> SimulatedFile::Size() {
+absl::StatusOr<uint64_t> SimulatedFile::DoSize(IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  if (const int error = disk_->Begin(CallKind::kSize, parts_.path); error != 0) {
+  if (const int error = disk_->Begin(CallKind::kSize, parts_.path, site); error != 0) {
     return Fail(error, "size");
   }
-  return disk_->At(parts_.inode).visible.size();
+  return disk_->Look(parts_.inode).visible.size();
 }
 
-absl::Status SimulatedFile::Truncate(uint64_t size) {
+absl::Status SimulatedFile::DoTruncate(uint64_t size, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  if (const int error = disk_->Begin(CallKind::kTruncate, parts_.path); error != 0) {
+  if (const int error = disk_->Begin(CallKind::kTruncate, parts_.path, site); error != 0) {
     return Fail(error, "truncate");
   }
   if (!parts_.writable) {
@@ -109,7 +111,7 @@ absl::StatusOr<size_t> SimulatedFile::ReadLocked(uint64_t offset, std::span<std:
   if (!Aligned(offset, buffer.data(), buffer.size())) {
     return Fail(EINVAL, "read");
   }
-  const SimulatedInode& inode = disk_->At(parts_.inode);
+  const SimulatedInode& inode = disk_->Look(parts_.inode);
   const std::string device = parts_.is_direct && inode.diverged ? inode.DeviceImage() : "";
   const std::string& image = parts_.is_direct && inode.diverged ? device : inode.visible;
   if (offset >= image.size()) {

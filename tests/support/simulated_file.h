@@ -28,12 +28,12 @@ class SimulatedFile final : public File {
 
   SimulatedFile(std::shared_ptr<SimulatedDisk> disk, Parts parts);
 
-  absl::StatusOr<size_t> Read(uint64_t offset, std::span<std::byte> buffer) override;
-  absl::Status ReadBatch(std::span<ReadRequest> requests) override;
-  absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) override;
-  absl::Status Sync() override;
-  absl::StatusOr<uint64_t> Size() override;
-  absl::Status Truncate(uint64_t size) override;
+  absl::StatusOr<size_t> DoRead(uint64_t offset, std::span<std::byte> buffer, IoSite site) override;
+  absl::Status DoReadBatch(std::span<ReadRequest> requests, IoSite site) override;
+  absl::Status DoWrite(uint64_t offset, std::span<const std::byte> bytes, IoSite site) override;
+  absl::Status DoSync(IoSite site) override;
+  absl::StatusOr<uint64_t> DoSize(IoSite site) override;
+  absl::Status DoTruncate(uint64_t size, IoSite site) override;
 
   bool is_direct() const override { return parts_.is_direct; }
   size_t alignment() const override { return parts_.alignment; }

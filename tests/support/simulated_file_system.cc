@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
@@ -33,7 +34,8 @@ class HeldLock final : public FileLock {
 SimulatedFileSystem::SimulatedFileSystem()
     : SimulatedFileSystem(std::make_shared<SimulatedDisk>()) {
   const absl::MutexLock lock(&disk_->mutex);
-  disk_->inodes[SimulatedDisk::kRootInode].is_directory = true;
+  disk_->inodes[SimulatedDisk::kRootInode] = std::make_shared<SimulatedInode>();
+  disk_->At(SimulatedDisk::kRootInode).is_directory = true;
 }
 
 SimulatedFileSystem::SimulatedFileSystem(std::shared_ptr<SimulatedDisk> disk)
@@ -41,11 +43,12 @@ SimulatedFileSystem::SimulatedFileSystem(std::shared_ptr<SimulatedDisk> disk)
 
 SimulatedFileSystem::~SimulatedFileSystem() = default;
 
-absl::StatusOr<std::unique_ptr<File>> SimulatedFileSystem::Open(const std::string& path,
-                                                                const OpenOptions& options) {
+absl::StatusOr<std::unique_ptr<File>> SimulatedFileSystem::DoOpen(const std::string& path,
+                                                                  const OpenOptions& options,
+                                                                  IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
   const bool create = options.mode == OpenMode::kCreateExclusive;
-  int error = disk_->Begin(create ? CallKind::kCreate : CallKind::kOpen, path);
+  int error = disk_->Begin(create ? CallKind::kCreate : CallKind::kOpen, path, site);
   SimulatedDisk::Place place;
   if (error == 0) {
     place = disk_->Resolve(path);
@@ -54,7 +57,7 @@ absl::StatusOr<std::unique_ptr<File>> SimulatedFileSystem::Open(const std::strin
   if (error == 0 && create) {
     error = place.inode != 0 ? EEXIST : 0;
   } else if (error == 0) {
-    error = place.inode == 0 ? ENOENT : disk_->At(place.inode).is_directory ? EINVAL : 0;
+    error = place.inode == 0 ? ENOENT : disk_->Look(place.inode).is_directory ? EINVAL : 0;
   }
   if (error != 0) {
     return ErrnoStatus(error, "open", path);
@@ -72,9 +75,9 @@ absl::StatusOr<std::unique_ptr<File>> SimulatedFileSystem::Open(const std::strin
                                   .alignment = direct ? disk_->direct_alignment : 1});
 }
 
-absl::Status SimulatedFileSystem::CreateDirectory(const std::string& path) {
+absl::Status SimulatedFileSystem::DoCreateDirectory(const std::string& path, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  int error = disk_->Begin(CallKind::kCreateDirectory, path);
+  int error = disk_->Begin(CallKind::kCreateDirectory, path, site);
   SimulatedDisk::Place place;
   if (error == 0) {
     place = disk_->Resolve(path);
@@ -87,16 +90,16 @@ absl::Status SimulatedFileSystem::CreateDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status SimulatedFileSystem::SyncDirectory(const std::string& path) {
+absl::Status SimulatedFileSystem::DoSyncDirectory(const std::string& path, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
   const uint64_t failures = disk_->planned_failures;
-  int error = disk_->Begin(CallKind::kSyncDirectory, path);
+  int error = disk_->Begin(CallKind::kSyncDirectory, path, site);
   const SimulatedDisk::Place place = disk_->Resolve(path);
   if (error == 0) {
-    error = place.error != 0                       ? place.error
-            : place.inode == 0                     ? ENOENT
-            : !disk_->At(place.inode).is_directory ? ENOTDIR
-                                                   : 0;
+    error = place.error != 0                         ? place.error
+            : place.inode == 0                       ? ENOENT
+            : !disk_->Look(place.inode).is_directory ? ENOTDIR
+                                                     : 0;
   } else if (disk_->planned_failures > failures && place.inode != 0) {
     disk_->At(place.inode).FailSyncEntries();
   }
@@ -107,10 +110,11 @@ absl::Status SimulatedFileSystem::SyncDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status SimulatedFileSystem::Rename(const std::string& from, const std::string& to) {
+absl::Status SimulatedFileSystem::DoRename(const std::string& from, const std::string& to,
+                                           IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
   const std::string both = absl::StrCat(from, " to ", to);
-  int error = disk_->Begin(CallKind::kRename, both);
+  int error = disk_->Begin(CallKind::kRename, both, site);
   SimulatedDisk::Place source;
   SimulatedDisk::Place target;
   if (error == 0) {
@@ -123,7 +127,7 @@ absl::Status SimulatedFileSystem::Rename(const std::string& from, const std::str
                                  : 0;
   }
   if (error == 0 && target.inode != 0 &&
-      (disk_->At(source.inode).is_directory || disk_->At(target.inode).is_directory)) {
+      (disk_->Look(source.inode).is_directory || disk_->Look(target.inode).is_directory)) {
     error = EISDIR;  // we never replace directories
   }
   if (error != 0) {
@@ -136,21 +140,22 @@ absl::Status SimulatedFileSystem::Rename(const std::string& from, const std::str
   return absl::OkStatus();
 }
 
-absl::Status SimulatedFileSystem::Link(const std::string& from, const std::string& to) {
+absl::Status SimulatedFileSystem::DoLink(const std::string& from, const std::string& to,
+                                         IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
   const std::string both = absl::StrCat(from, " to ", to);
-  int error = disk_->Begin(CallKind::kLink, both);
+  int error = disk_->Begin(CallKind::kLink, both, site);
   SimulatedDisk::Place source;
   SimulatedDisk::Place target;
   if (error == 0) {
     source = disk_->Resolve(from);
     target = disk_->Resolve(to);
-    error = source.error != 0                      ? source.error
-            : target.error != 0                    ? target.error
-            : source.inode == 0                    ? ENOENT
-            : target.inode != 0                    ? EEXIST
-            : disk_->At(source.inode).is_directory ? EPERM
-                                                   : 0;
+    error = source.error != 0                        ? source.error
+            : target.error != 0                      ? target.error
+            : source.inode == 0                      ? ENOENT
+            : target.inode != 0                      ? EEXIST
+            : disk_->Look(source.inode).is_directory ? EPERM
+                                                     : 0;
   }
   if (error != 0) {
     return ErrnoStatus(error, "link", both);
@@ -159,16 +164,16 @@ absl::Status SimulatedFileSystem::Link(const std::string& from, const std::strin
   return absl::OkStatus();
 }
 
-absl::Status SimulatedFileSystem::RemoveFile(const std::string& path) {
+absl::Status SimulatedFileSystem::DoRemoveFile(const std::string& path, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  int error = disk_->Begin(CallKind::kRemoveFile, path);
+  int error = disk_->Begin(CallKind::kRemoveFile, path, site);
   SimulatedDisk::Place place;
   if (error == 0) {
     place = disk_->Resolve(path);
-    error = place.error != 0                      ? place.error
-            : place.inode == 0                    ? ENOENT
-            : disk_->At(place.inode).is_directory ? EISDIR
-                                                  : 0;
+    error = place.error != 0                        ? place.error
+            : place.inode == 0                      ? ENOENT
+            : disk_->Look(place.inode).is_directory ? EISDIR
+                                                    : 0;
   }
   if (error != 0) {
     return ErrnoStatus(error, "remove", path);
@@ -177,18 +182,18 @@ absl::Status SimulatedFileSystem::RemoveFile(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status SimulatedFileSystem::RemoveDirectory(const std::string& path) {
+absl::Status SimulatedFileSystem::DoRemoveDirectory(const std::string& path, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  int error = disk_->Begin(CallKind::kRemoveDirectory, path);
+  int error = disk_->Begin(CallKind::kRemoveDirectory, path, site);
   SimulatedDisk::Place place;
   if (error == 0) {
     place = disk_->Resolve(path);
-    error = place.error != 0                                  ? place.error
-            : place.inode == 0                                ? ENOENT
-            : place.inode == SimulatedDisk::kRootInode        ? EBUSY
-            : !disk_->At(place.inode).is_directory            ? ENOTDIR
-            : !disk_->At(place.inode).visible_entries.empty() ? ENOTEMPTY
-                                                              : 0;
+    error = place.error != 0                                    ? place.error
+            : place.inode == 0                                  ? ENOENT
+            : place.inode == SimulatedDisk::kRootInode          ? EBUSY
+            : !disk_->Look(place.inode).is_directory            ? ENOTDIR
+            : !disk_->Look(place.inode).visible_entries.empty() ? ENOTEMPTY
+                                                                : 0;
   }
   if (error != 0) {
     return ErrnoStatus(error, "remove directory", path);
@@ -197,9 +202,9 @@ absl::Status SimulatedFileSystem::RemoveDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<FileStatus> SimulatedFileSystem::Stat(const std::string& path) {
+absl::StatusOr<FileStatus> SimulatedFileSystem::DoStat(const std::string& path, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  int error = disk_->Begin(CallKind::kStat, path);
+  int error = disk_->Begin(CallKind::kStat, path, site);
   SimulatedDisk::Place place;
   if (error == 0) {
     place = disk_->Resolve(path);
@@ -208,7 +213,7 @@ absl::StatusOr<FileStatus> SimulatedFileSystem::Stat(const std::string& path) {
   if (error != 0) {
     return ErrnoStatus(error, "stat", path);
   }
-  const SimulatedInode& inode = disk_->At(place.inode);
+  const SimulatedInode& inode = disk_->Look(place.inode);
   return FileStatus{.size = inode.visible.size(),
                     .is_directory = inode.is_directory,
                     .is_regular_file = !inode.is_directory,
@@ -216,37 +221,39 @@ absl::StatusOr<FileStatus> SimulatedFileSystem::Stat(const std::string& path) {
                     .inode = place.inode};
 }
 
-absl::StatusOr<std::vector<std::string>> SimulatedFileSystem::List(const std::string& path) {
+absl::StatusOr<std::vector<std::string>> SimulatedFileSystem::DoList(const std::string& path,
+                                                                     IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  int error = disk_->Begin(CallKind::kList, path);
+  int error = disk_->Begin(CallKind::kList, path, site);
   SimulatedDisk::Place place;
   if (error == 0) {
     place = disk_->Resolve(path);
-    error = place.error != 0                       ? place.error
-            : place.inode == 0                     ? ENOENT
-            : !disk_->At(place.inode).is_directory ? ENOTDIR
-                                                   : 0;
+    error = place.error != 0                         ? place.error
+            : place.inode == 0                       ? ENOENT
+            : !disk_->Look(place.inode).is_directory ? ENOTDIR
+                                                     : 0;
   }
   if (error != 0) {
     return ErrnoStatus(error, "list", path);
   }
   std::vector<std::string> names;
-  for (const auto& [entry, inode] : disk_->At(place.inode).visible_entries) {
+  for (const auto& [entry, inode] : disk_->Look(place.inode).visible_entries) {
     names.push_back(entry);
   }
   return names;
 }
 
-absl::StatusOr<std::unique_ptr<FileLock>> SimulatedFileSystem::Lock(const std::string& path) {
+absl::StatusOr<std::unique_ptr<FileLock>> SimulatedFileSystem::DoLock(const std::string& path,
+                                                                      IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  int error = disk_->Begin(CallKind::kLock, path);
+  int error = disk_->Begin(CallKind::kLock, path, site);
   SimulatedDisk::Place place;
   if (error == 0) {
     place = disk_->Resolve(path);
-    error = place.error != 0                      ? place.error
-            : place.inode == 0                    ? ENOENT
-            : disk_->At(place.inode).is_directory ? EINVAL
-                                                  : 0;
+    error = place.error != 0                        ? place.error
+            : place.inode == 0                      ? ENOENT
+            : disk_->Look(place.inode).is_directory ? EINVAL
+                                                    : 0;
   }
   if (error != 0) {
     return ErrnoStatus(error, "lock", path);
@@ -257,9 +264,9 @@ absl::StatusOr<std::unique_ptr<FileLock>> SimulatedFileSystem::Lock(const std::s
   return std::make_unique<HeldLock>(disk_, place.inode);
 }
 
-absl::StatusOr<SpaceStatus> SimulatedFileSystem::Space(const std::string& path) {
+absl::StatusOr<SpaceStatus> SimulatedFileSystem::DoSpace(const std::string& path, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  if (const int error = disk_->Begin(CallKind::kSpace, path); error != 0) {
+  if (const int error = disk_->Begin(CallKind::kSpace, path, site); error != 0) {
     return ErrnoStatus(error, "statfs", path);
   }
   constexpr uint64_t kUnlimited = 1ULL << 40U;
@@ -323,8 +330,10 @@ void SimulatedFileSystem::SetSyncFailure(SyncFailure how) {
 
 void SimulatedFileSystem::EvictPageCache() {
   const absl::MutexLock lock(&disk_->mutex);
-  for (auto& [number, inode] : disk_->inodes) {
-    inode.Evict();
+  for (const auto& [number, inode] : disk_->inodes) {
+    if (inode->lost_on_eviction) {
+      disk_->At(number).Evict();
+    }
   }
 }
 
@@ -361,10 +370,10 @@ std::unique_ptr<SimulatedFileSystem> SimulatedFileSystem::KillProcess() const {
 absl::StatusOr<std::string> SimulatedFileSystem::Contents(const std::string& path) const {
   const absl::MutexLock lock(&disk_->mutex);
   const SimulatedDisk::Place place = disk_->Resolve(path);
-  if (place.error != 0 || place.inode == 0 || disk_->At(place.inode).is_directory) {
+  if (place.error != 0 || place.inode == 0 || disk_->Look(place.inode).is_directory) {
     return ErrnoStatus(ENOENT, "contents", path);
   }
-  return disk_->At(place.inode).visible;
+  return disk_->Look(place.inode).visible;
 }
 
 void SimulatedFileSystem::SetContents(const std::string& path, std::string_view bytes) {
@@ -397,6 +406,22 @@ void SimulatedFileSystem::Corrupt(const std::string& path, uint64_t offset, uint
   }
 }
 
+uint64_t SimulatedFileSystem::Fingerprint() const {
+  const absl::MutexLock lock(&disk_->mutex);
+  uint64_t print = 0;
+  std::vector<uint64_t> pending = {SimulatedDisk::kRootInode};
+  while (!pending.empty()) {
+    const SimulatedInode& inode = disk_->Look(pending.back());
+    pending.pop_back();
+    print = absl::HashOf(print, inode.visible, inode.IsSettled());
+    for (const auto& [entry, child] : inode.visible_entries) {
+      print = absl::HashOf(print, entry);
+      pending.push_back(child);
+    }
+  }
+  return print;
+}
+
 std::vector<std::string> SimulatedFileSystem::Files() const {
   const absl::MutexLock lock(&disk_->mutex);
   std::vector<std::string> files;
@@ -404,9 +429,9 @@ std::vector<std::string> SimulatedFileSystem::Files() const {
   while (!pending.empty()) {
     const auto [prefix, number] = pending.back();
     pending.pop_back();
-    for (const auto& [entry, child] : disk_->At(number).visible_entries) {
+    for (const auto& [entry, child] : disk_->Look(number).visible_entries) {
       const std::string path = absl::StrCat(prefix, entry);
-      if (disk_->At(child).is_directory) {
+      if (disk_->Look(child).is_directory) {
         pending.emplace_back(path + "/", child);
       } else {
         files.push_back(path);

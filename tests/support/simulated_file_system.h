@@ -37,18 +37,18 @@ class SimulatedFileSystem final : public FileSystem {
   SimulatedFileSystem();
   ~SimulatedFileSystem() override;
 
-  absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path,
-                                             const OpenOptions& options) override;
-  absl::Status CreateDirectory(const std::string& path) override;
-  absl::Status SyncDirectory(const std::string& path) override;
-  absl::Status Rename(const std::string& from, const std::string& to) override;
-  absl::Status Link(const std::string& from, const std::string& to) override;
-  absl::Status RemoveFile(const std::string& path) override;
-  absl::Status RemoveDirectory(const std::string& path) override;
-  absl::StatusOr<FileStatus> Stat(const std::string& path) override;
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override;
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override;
-  absl::StatusOr<SpaceStatus> Space(const std::string& path) override;
+  absl::StatusOr<std::unique_ptr<File>> DoOpen(const std::string& path, const OpenOptions& options,
+                                               IoSite site) override;
+  absl::Status DoCreateDirectory(const std::string& path, IoSite site) override;
+  absl::Status DoSyncDirectory(const std::string& path, IoSite site) override;
+  absl::Status DoRename(const std::string& from, const std::string& to, IoSite site) override;
+  absl::Status DoLink(const std::string& from, const std::string& to, IoSite site) override;
+  absl::Status DoRemoveFile(const std::string& path, IoSite site) override;
+  absl::Status DoRemoveDirectory(const std::string& path, IoSite site) override;
+  absl::StatusOr<FileStatus> DoStat(const std::string& path, IoSite site) override;
+  absl::StatusOr<std::vector<std::string>> DoList(const std::string& path, IoSite site) override;
+  absl::StatusOr<std::unique_ptr<FileLock>> DoLock(const std::string& path, IoSite site) override;
+  absl::StatusOr<SpaceStatus> DoSpace(const std::string& path, IoSite site) override;
   const char* name() const override { return "simulated"; }
 
   /// Calls so far, and those of them that can change what a crash leaves.
@@ -91,6 +91,8 @@ class SimulatedFileSystem final : public FileSystem {
   void SetContents(const std::string& path, std::string_view bytes);
   /// Flips the bits of `mask` in one byte, durably. Requires: the byte exists.
   void Corrupt(const std::string& path, uint64_t offset, uint8_t mask);
+  /// A hash of all names and what they hold, and of whether anything is unsynced.
+  uint64_t Fingerprint() const;
   /// The paths of all files, sorted, without the leading '/'.
   std::vector<std::string> Files() const;
 

@@ -59,16 +59,24 @@ void ApplyWhole(std::string& image, const FileChange& change) {
   }
 }
 
+// Whether one of several changes survives where the order means nothing.
+bool Survives(uint64_t seed, uint64_t change) { return (Mix(seed, change) & 1U) != 0; }
+
 // Which changes reach which sector: the first `whole` changes everywhere; of the one behind them
-// its first `part_sectors` sectors; or, when `random`, a version of its own for each sector.
+// its first `part_sectors` sectors; or, when `random`, a version of its own for each sector; or,
+// when `reordered`, some changes everywhere and the others nowhere.
 struct Choice {
   uint64_t whole = 0;
   uint64_t part_sectors = 0;
   bool random = false;
+  bool reordered = false;
   uint64_t seed = 0;
   uint64_t count = 0;
 
   bool Reaches(uint64_t change, uint64_t sector, uint64_t first_sector) const {
+    if (reordered) {
+      return Survives(seed, change);
+    }
     if (random) {
       return change < RandomVersion(seed, sector, count);
     }
@@ -91,18 +99,27 @@ std::string ApplyChosen(const std::string& durable, const std::vector<FileChange
       const uint64_t stop = std::min(end, (at / kSector + 1) * kSector);
       if (choice.Reaches(i, at / kSector, begin / kSector)) {
         ApplyPart(image, change, at, stop);
-        if (i == choice.whole && !choice.random && !change.is_truncate) {
+        if (i == choice.whole && !choice.random && !choice.reordered && !change.is_truncate) {
           size = std::max(size, stop);
         }
       }
       at = stop;
     }
-    if (i < size_version) {
+    if (choice.reordered ? Survives(choice.seed, i) : i < size_version) {
       size = SizeAfter(size, change);
     }
   }
   image.resize(size, '\0');
   return image;
+}
+
+// Stands for the name in random choices: names hold random uuids, their order does not.
+uint64_t FirstOfName(const std::vector<EntryChange>& changes, const std::string& name) {
+  uint64_t first = 0;
+  while (changes[first].name != name) {
+    ++first;
+  }
+  return first;
 }
 
 }  // namespace
@@ -194,6 +211,8 @@ std::string SimulatedInode::BytesAfterCrash(CrashPolicy policy, uint64_t seed) c
     }
     case CrashPolicy::kRandomSectors:
       return ApplyChosen(durable, changes, {.random = true, .seed = seed, .count = count});
+    case CrashPolicy::kReordered:
+      return ApplyChosen(durable, changes, {.reordered = true, .seed = seed, .count = count});
   }
   return durable;
 }
@@ -217,7 +236,10 @@ DirectoryEntries SimulatedInode::EntriesAfterCrash(CrashPolicy policy, uint64_t 
         survives = i < prefix;
         break;
       case CrashPolicy::kRandomSectors:
-        survives = i < RandomVersion(seed, std::hash<std::string>()(change.name), count);
+        survives = i < RandomVersion(seed, FirstOfName(entry_changes, change.name), count);
+        break;
+      case CrashPolicy::kReordered:
+        survives = Survives(seed, i);
         break;
     }
     if (!survives) {

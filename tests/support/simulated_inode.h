@@ -29,6 +29,7 @@ enum class CrashPolicy {
   kRandomSectors,    ///< of each sector, size and name some version, independently
   kNamesOnly,        ///< all names, no data: files of length 0
   kDataOnly,         ///< all data, no names
+  kReordered,  ///< some of the changes and not others, whatever their order: whole writes, names
 };
 
 /// What a failed sync does to the data it was to write (testing.md 1).
@@ -79,6 +80,11 @@ struct SimulatedInode {
   void SyncEntries();
   void FailSyncEntries() { entry_changes.clear(); }
   void Evict();
+
+  /// Nothing is unsynced and no sync has failed: every power cut leaves it as it is.
+  bool IsSettled() const {
+    return changes.empty() && entry_changes.empty() && !diverged && !sync_failed;
+  }
 
   /// What the device holds, which direct I/O reads: not what a failed sync left in the cache.
   std::string DeviceImage() const;

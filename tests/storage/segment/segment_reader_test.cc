@@ -304,17 +304,18 @@ class GlitchingFile final : public File {
   GlitchingFile(std::unique_ptr<File> file, int& glitches)
       : file_(std::move(file)), glitches_(glitches) {}
 
-  absl::StatusOr<size_t> Read(uint64_t offset, std::span<std::byte> buffer) override {
-    const auto count = file_->Read(offset, buffer);
+  absl::StatusOr<size_t> DoRead(uint64_t offset, std::span<std::byte> buffer,
+                                IoSite site) override {
+    const auto count = file_->Read(offset, buffer, site);
     if (glitches_ > 0 && count.ok() && *count > 0) {
       --glitches_;
       buffer[0] ^= std::byte{4};
     }
     return count;
   }
-  absl::Status ReadBatch(std::span<ReadRequest> requests) override {
+  absl::Status DoReadBatch(std::span<ReadRequest> requests, IoSite site) override {
     for (ReadRequest& request : requests) {
-      const auto count = Read(request.offset, request.buffer);
+      const auto count = DoRead(request.offset, request.buffer, site);
       if (!count.ok()) {
         return count.status();
       }
@@ -322,12 +323,14 @@ class GlitchingFile final : public File {
     }
     return absl::OkStatus();
   }
-  absl::Status Write(uint64_t offset, std::span<const std::byte> bytes) override {
-    return file_->Write(offset, bytes);
+  absl::Status DoWrite(uint64_t offset, std::span<const std::byte> bytes, IoSite site) override {
+    return file_->Write(offset, bytes, site);
   }
-  absl::Status Sync() override { return file_->Sync(); }
-  absl::StatusOr<uint64_t> Size() override { return file_->Size(); }
-  absl::Status Truncate(uint64_t size) override { return file_->Truncate(size); }
+  absl::Status DoSync(IoSite site) override { return file_->Sync(site); }
+  absl::StatusOr<uint64_t> DoSize(IoSite site) override { return file_->Size(site); }
+  absl::Status DoTruncate(uint64_t size, IoSite site) override {
+    return file_->Truncate(size, site);
+  }
   bool is_direct() const override { return file_->is_direct(); }
   size_t alignment() const override { return file_->alignment(); }
   const std::string& path() const override { return file_->path(); }
@@ -341,36 +344,44 @@ class GlitchingFileSystem final : public FileSystem {
  public:
   explicit GlitchingFileSystem(FileSystem& disk) : disk_(disk) {}
 
-  absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path,
-                                             const OpenOptions& options) override {
-    auto file = disk_.Open(path, options);
+  absl::StatusOr<std::unique_ptr<File>> DoOpen(const std::string& path, const OpenOptions& options,
+                                               IoSite site) override {
+    auto file = disk_.Open(path, options, site);
     if (!file.ok()) {
       return file;
     }
     return std::unique_ptr<File>(new GlitchingFile(*std::move(file), glitches));
   }
-  absl::Status CreateDirectory(const std::string& path) override {
-    return disk_.CreateDirectory(path);
+  absl::Status DoCreateDirectory(const std::string& path, IoSite site) override {
+    return disk_.CreateDirectory(path, site);
   }
-  absl::Status SyncDirectory(const std::string& path) override { return disk_.SyncDirectory(path); }
-  absl::Status Rename(const std::string& from, const std::string& to) override {
-    return disk_.Rename(from, to);
+  absl::Status DoSyncDirectory(const std::string& path, IoSite site) override {
+    return disk_.SyncDirectory(path, site);
   }
-  absl::Status Link(const std::string& from, const std::string& to) override {
-    return disk_.Link(from, to);
+  absl::Status DoRename(const std::string& from, const std::string& to, IoSite site) override {
+    return disk_.Rename(from, to, site);
   }
-  absl::Status RemoveFile(const std::string& path) override { return disk_.RemoveFile(path); }
-  absl::Status RemoveDirectory(const std::string& path) override {
-    return disk_.RemoveDirectory(path);
+  absl::Status DoLink(const std::string& from, const std::string& to, IoSite site) override {
+    return disk_.Link(from, to, site);
   }
-  absl::StatusOr<FileStatus> Stat(const std::string& path) override { return disk_.Stat(path); }
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
-    return disk_.List(path);
+  absl::Status DoRemoveFile(const std::string& path, IoSite site) override {
+    return disk_.RemoveFile(path, site);
   }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
-    return disk_.Lock(path);
+  absl::Status DoRemoveDirectory(const std::string& path, IoSite site) override {
+    return disk_.RemoveDirectory(path, site);
   }
-  absl::StatusOr<SpaceStatus> Space(const std::string& path) override { return disk_.Space(path); }
+  absl::StatusOr<FileStatus> DoStat(const std::string& path, IoSite site) override {
+    return disk_.Stat(path, site);
+  }
+  absl::StatusOr<std::vector<std::string>> DoList(const std::string& path, IoSite site) override {
+    return disk_.List(path, site);
+  }
+  absl::StatusOr<std::unique_ptr<FileLock>> DoLock(const std::string& path, IoSite site) override {
+    return disk_.Lock(path, site);
+  }
+  absl::StatusOr<SpaceStatus> DoSpace(const std::string& path, IoSite site) override {
+    return disk_.Space(path, site);
+  }
   const char* name() const override { return disk_.name(); }
 
   int glitches = 0;
