@@ -112,6 +112,9 @@ absl::StatusOr<Point> ParsePointLine(std::string_view line) {
 }
 
 std::string FloatJson(float value) {
+  if (value == 0 && std::signbit(value)) {
+    return "-0.0";  // "-0" would read back as the integer 0, without its sign
+  }
   char buffer[32];
   const auto result = std::to_chars(buffer, buffer + sizeof(buffer), value);
   return {buffer, result.ptr};

@@ -46,10 +46,21 @@ TEST_CASE("broken point lines name their fault") {
   CHECK_FALSE(fields->has_vector);
 }
 
+TEST_CASE("a negative zero keeps its sign") {
+  CHECK(FloatJson(-0.0F) == "-0.0");
+  const auto value = ParsePayloadValueJson(VectorJson({-0.0F, 0.0F}));
+  REQUIRE(value.ok());
+  const auto values = VectorOfJson(*value);
+  REQUIRE(values.ok());
+  CHECK(std::signbit(values->at(0)));
+  CHECK_FALSE(std::signbit(values->at(1)));
+}
+
 TEST_CASE("ids and floats as JSON") {
   CHECK(IdJson(PointId(7)) == "7");
   CHECK(IdJson(PointId("7")) == "\"7\"");
   CHECK(FloatJson(0.1F) == "0.1");
+  CHECK(FloatJson(0.0F) == "0");
   CHECK(VectorJson({1, 0.5F}) == "[1,0.5]");
 }
 
