@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/powercut_file.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -26,6 +29,9 @@ bool PowercutPower::Chance(uint64_t denominator) {
 
 absl::Status PowercutPower::Call(std::string_view call, const std::string& path) {
   const absl::MutexLock lock(&mutex_);
+  if (++calls_ == kill_at_call_) {
+    kill(getpid(), SIGKILL);
+  }
   for (PowercutFailure& failure : failures_) {
     if (failure.call == call && failure.number > 0 &&
         path.find(failure.path_part) != std::string::npos && --failure.number == 0) {

@@ -29,7 +29,7 @@ namespace perigee::storage {
 
 /// The `number`-th call (from 1) of this kind on a path that contains `path_part` fails with EIO.
 struct PowercutFailure {
-  std::string call = {};  ///< "write", "sync" or "sync_directory"
+  std::string call = {};  ///< "write", "sync", "name" or "sync_directory"
   std::string path_part = {};
   uint64_t number = 0;
 };
@@ -37,18 +37,24 @@ struct PowercutFailure {
 /// What the power does besides going away: chance, and failures to order.
 class PowercutPower {
  public:
-  PowercutPower(uint64_t seed, std::vector<PowercutFailure> failures)
-      : has_chance_(seed != 0), random_(seed), failures_(std::move(failures)) {}
+  PowercutPower(uint64_t seed, uint64_t kill_at_call, std::vector<PowercutFailure> failures)
+      : has_chance_(seed != 0),
+        kill_at_call_(kill_at_call),
+        random_(seed),
+        failures_(std::move(failures)) {}
 
   /// True once in `denominator` calls, by the seed; never without a seed.
   bool Chance(uint64_t denominator);
-  /// Counts a call and answers with its planned failure.
+  /// Counts a change: ends the process at the one that was ordered, or answers with a planned
+  /// failure.
   absl::Status Call(std::string_view call, const std::string& path);
 
  private:
   const bool has_chance_;
+  const uint64_t kill_at_call_;
   absl::Mutex mutex_;
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
+  uint64_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<PowercutFailure> failures_ ABSL_GUARDED_BY(mutex_);
 };
 

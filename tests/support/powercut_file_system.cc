@@ -67,7 +67,8 @@ struct PowercutFileSystem::Object {
 PowercutFileSystem::PowercutFileSystem(std::unique_ptr<FileSystem> disk, PowercutOptions options)
     : disk_(std::move(disk)),
       spill_directory_(std::move(options.spill_directory)),
-      power_(std::make_shared<PowercutPower>(options.seed, std::move(options.failures))) {}
+      power_(std::make_shared<PowercutPower>(options.seed, options.kill_at_call,
+                                             std::move(options.failures))) {}
 
 PowercutFileSystem::~PowercutFileSystem() = default;
 
@@ -204,6 +205,7 @@ absl::Status PowercutFileSystem::Pin(Object& file) {
 
 absl::Status PowercutFileSystem::SetVisible(Object& directory, const std::string& name,
                                             ObjectPointer object) {
+  PERIGEE_RETURN_IF_ERROR(power_->Call("name", absl::StrCat(directory.disk_path, "/", name)));
   if (object == nullptr) {
     directory.visible.erase(name);
   } else {

@@ -36,6 +36,8 @@ struct PowercutOptions {
   /// 0: nothing reaches the disk before it is synced.
   uint64_t seed = 0;
   std::vector<PowercutFailure> failures = {};
+  /// The process is killed when it makes this change, counted from 1; 0: never.
+  uint64_t kill_at_call = 0;
 };
 
 class PowercutFileSystem final : public FileSystem {

@@ -16,11 +16,18 @@
 #include "storage/foundation/check.h"
 
 namespace perigee::tests {
+namespace {
+
+std::string ProgramPath(const std::string& program) {
+  return std::string(PERIGEE_BINARY_DIR) + "/" + program;
+}
+
+}  // namespace
 
 ProgramProcess::ProgramProcess(const std::string& program,
                                const std::vector<std::string>& arguments,
-                               const std::string& error_path) {
-  const std::string path = std::string(PERIGEE_BINARY_DIR) + "/" + program;
+                               const std::string& error_path, const Environment& environment) {
+  const std::string path = program.front() == '/' ? program : ProgramPath(program);
   PERIGEE_CHECK(access(path.c_str(), X_OK) == 0, "no program ", path);
   int pipe_ends[2] = {-1, -1};
   PERIGEE_CHECK(pipe2(pipe_ends, O_CLOEXEC) == 0, "pipe: errno ", errno);
@@ -29,6 +36,18 @@ ProgramProcess::ProgramProcess(const std::string& program,
     argv.push_back(const_cast<char*>(argument.c_str()));
   }
   argv.push_back(nullptr);
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    variables.emplace_back(*variable);
+  }
+  for (const auto& [name, value] : environment) {
+    variables.push_back(name + "=" + value);
+  }
+  std::vector<char*> envp;
+  for (std::string& variable : variables) {
+    envp.push_back(variable.data());
+  }
+  envp.push_back(nullptr);
   const int error_file = open(error_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   PERIGEE_CHECK(error_file >= 0, "open ", error_path, ": errno ", errno);
   pid_ = fork();
@@ -36,7 +55,7 @@ ProgramProcess::ProgramProcess(const std::string& program,
   if (pid_ == 0) {
     dup2(pipe_ends[1], STDOUT_FILENO);
     dup2(error_file, STDERR_FILENO);
-    execv(path.c_str(), argv.data());
+    execve(path.c_str(), argv.data(), envp.data());
     _exit(127);
   }
   close(pipe_ends[1]);
@@ -105,13 +124,18 @@ bool ProgramProcess::Running() {
 }
 
 ServerProcess::ServerProcess(const std::string& directory, const Options& options)
-    : address_("unix:" + directory + ".sock") {
-  const std::string log = directory + ".server.log";
-  process_.emplace("perigeed",
-                   std::vector<std::string>{"--data", directory, "--listen", address_,
-                                            "--io-backend", options.io_backend},
-                   log);
-  for (int attempt = 0; attempt < 600; ++attempt) {
+    : address_("unix:" + directory + ".sock"), log_path_(directory + ".server.log") {
+  std::vector<std::string> words = options.under;
+  words.push_back(words.empty() ? options.program : ProgramPath(options.program));
+  const std::string program = words.front();
+  words.erase(words.begin());
+  for (const std::string& word : {std::string("--data"), directory, std::string("--listen"),
+                                  address_, std::string("--io-backend"), options.io_backend}) {
+    words.push_back(word);
+  }
+  words.insert(words.end(), options.arguments.begin(), options.arguments.end());
+  process_.emplace(program, words, log_path_, options.environment);
+  for (int attempt = 0; attempt < 3'000; ++attempt) {
     const auto connection = client::Connection::Open(address_, {.connect_timeout_ms = 2'000});
     if (connection.ok()) {
       return;
@@ -119,11 +143,15 @@ ServerProcess::ServerProcess(const std::string& directory, const Options& option
     if (!process_->Running()) {
       break;
     }
-    absl::SleepFor(absl::Milliseconds(50));
+    absl::SleepFor(absl::Milliseconds(10));
   }
+  PERIGEE_CHECK(false, "perigeed does not answer on ", address_, "; its log: ", Log());
+}
+
+std::string ServerProcess::Log() const {
   std::ostringstream text;
-  text << std::ifstream(log).rdbuf();
-  PERIGEE_CHECK(false, "perigeed does not answer on ", address_, "; its log: ", text.str());
+  text << std::ifstream(log_path_).rdbuf();
+  return text.str();
 }
 
 }  // namespace perigee::tests

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,9 +19,12 @@ namespace perigee::tests {
 
 class ProgramProcess {
  public:
-  /// Starts build/<preset>/bin/<program>; PERIGEE_CHECKs that it could be started.
+  using Environment = std::map<std::string, std::string>;
+
+  /// Starts build/<preset>/bin/<program>, or a program of the system when its path is absolute;
+  /// PERIGEE_CHECKs that it could be started. `environment` is added to that of this process.
   ProgramProcess(const std::string& program, const std::vector<std::string>& arguments,
-                 const std::string& error_path);
+                 const std::string& error_path, const Environment& environment = {});
   ~ProgramProcess();
   ProgramProcess(const ProgramProcess&) = delete;
   ProgramProcess& operator=(const ProgramProcess&) = delete;
@@ -47,15 +51,23 @@ class ServerProcess {
  public:
   struct Options {
     std::string io_backend = "auto";
+    std::string program = "perigeed";
+    std::vector<std::string> arguments = {};  ///< besides data, address and backend
+    ProgramProcess::Environment environment = {};
+    /// A program and its arguments that runs the server, such as strace.
+    std::vector<std::string> under = {};
   };
   ServerProcess(const std::string& directory, const Options& options);
 
   /// "unix:<directory>.sock"
   const std::string& address() const { return address_; }
   ProgramProcess& process() { return *process_; }
+  /// What the server wrote to standard error so far, and the servers before it on this directory.
+  std::string Log() const;
 
  private:
   std::string address_;
+  std::string log_path_;
   std::optional<ProgramProcess> process_;
 };
 
