@@ -2,9 +2,6 @@
 #include "bench/modes_bench.h"
 
 #include <hnswlib/hnswlib.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -16,8 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "bench/harness/server_under_test.h"
 #include "perigee/bulk_loader.h"
 #include "perigee/client/connection.h"
 #include "perigee/database.h"
@@ -49,28 +45,6 @@ absl::StatusOr<Vectors> ReadVectors(const std::string& path, uint64_t rows_max) 
   }
   return rows;
 }
-
-// The server as a child process, ended with the object.
-class Server {
- public:
-  Server(const std::string& program, const std::string& directory, const std::string& address) {
-    pid_ = fork();
-    if (pid_ == 0) {
-      execl(program.c_str(), program.c_str(), "--data", directory.c_str(), "--listen",
-            address.c_str(), static_cast<char*>(nullptr));
-      _exit(127);
-    }
-  }
-  ~Server() {
-    kill(pid_, SIGTERM);
-    waitpid(pid_, nullptr, 0);
-  }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-
- private:
-  pid_t pid_ = -1;
-};
 
 // One side of the comparison: a question in, found ids out.
 struct Side {
@@ -176,20 +150,6 @@ struct Hnswlib {
   hnswlib::HierarchicalNSW<float> index;
 };
 
-absl::StatusOr<std::unique_ptr<client::Connection>> ConnectSoon(const std::string& address) {
-  absl::Status last;
-  for (int attempt = 0; attempt < 600; ++attempt) {
-    absl::StatusOr<std::unique_ptr<client::Connection>> connection =
-        client::Connection::Open(address, {});
-    if (connection.ok()) {
-      return connection;
-    }
-    last = connection.status();
-    absl::SleepFor(absl::Milliseconds(50));
-  }
-  return last;
-}
-
 void Report(const std::vector<Side>& sides, Figures& figures) {
   for (const Side& side : sides) {
     const bool is_peer = &side == &sides.back() && sides.size() > 1 && side.name == "hnswlib";
@@ -233,12 +193,12 @@ absl::Status RunModes(const ModesOptions& options, Figures& figures) {
   }
   std::vector<Side> sides;
   // The server has the directory alone, so the embedded side goes on a read-only handle of it.
-  std::unique_ptr<Server> server;
+  std::unique_ptr<ServerUnderTest> server;
   std::unique_ptr<client::Connection> connection;
   std::unique_ptr<client::RemoteCollection> remote;
   if (!options.server.empty()) {
     const std::string address = absl::StrCat("unix:", options.work, ".sock");
-    server = std::make_unique<Server>(options.server, options.work, address);
+    server = std::make_unique<ServerUnderTest>(options.server, options.work, address);
     PERIGEE_ASSIGN_OR_RETURN(connection, ConnectSoon(address));
     PERIGEE_ASSIGN_OR_RETURN(client::RemoteCollection handle, connection->OpenCollection("bench"));
     remote = std::make_unique<client::RemoteCollection>(std::move(handle));

@@ -8,7 +8,10 @@ namespace perigee::storage {
 
 absl::StatusOr<std::unique_ptr<File>> UringFileSystem::DoOpen(const std::string& path,
                                                               const OpenOptions& options,
-                                                              IoSite /*site*/) {
+                                                              IoSite site) {
+  if (options.one_at_a_time) {
+    return PosixFileSystem::DoOpen(path, options, site);
+  }
   PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened, OpenDescriptor(path, options));
   return std::make_unique<UringFile>(path, opened);
 }

@@ -2,7 +2,8 @@
 //
 // GroupCommitQueue: the log writer (D1). It takes what is queued, lets each operation resolve its
 // outcome, writes them as one group, applies them in LSN order, publishes, and only then wakes the
-// callers. One thread does all of this, so operations see each other's effects in one order.
+// callers. One thread at a time does all of this, "the log writer": a caller who finds nobody
+// writing, for the group with its own operation, else the queue's thread (docs/decisions/0021).
 //
 // Invariants:
 //  1. Commit returns ok only after the operation is durable, applied and published.
@@ -38,13 +39,13 @@ class CommitOperation {
   virtual std::span<const std::byte> record_payload() const = 0;
   virtual uint32_t catalog_version() const { return 0; }
 
-  /// Decides whether the operation takes place. On the log writer's thread, after all previous
+  /// Decides whether the operation takes place. By the log writer, after all previous
   /// groups were applied. `earlier_in_group` resolved well and will be applied before, but are not
   /// yet. kAborted: put this operation at the start of the next group, when they are; another
   /// error refuses this operation alone. Must leave no effect outside the operation, because the
   /// group may still fail. Is called again after kAborted.
   virtual absl::Status Resolve(std::span<CommitOperation* const> earlier_in_group) = 0;
-  /// On the log writer's thread, in LSN order, after the group is durable. Must succeed (D4).
+  /// By the log writer, in LSN order, after the group is durable. Must succeed (D4).
   virtual void Apply(uint64_t lsn) = 0;
 };
 
@@ -57,16 +58,16 @@ struct GroupCommitOptions {
   size_t queue_operations_max = 4096;
   size_t queue_bytes_max = size_t{64} << 20;
   absl::Duration durable_mark_after = absl::Milliseconds(100);
-  /// On the log writer's thread, after Apply of the group's last operation and before any of its
-  /// callers wakes: publishes what readers see.
+  /// By the log writer, after Apply of the group's last operation and before any of its callers
+  /// wakes: publishes what readers see.
   std::function<void(uint64_t last_lsn)> on_group_applied;
-  /// Once, on the log writer's thread, before the callers wake: writing has ended.
+  /// Once, by the log writer, before the callers wake: writing has ended.
   std::function<void(const absl::Status&)> on_failed;
 };
 
 class GroupCommitQueue {
  public:
-  /// Starts the log writer's thread. The first record continues log.end(). `log` must outlive the
+  /// Starts the queue's thread. The first record continues log.end(). `log` must outlive the
   /// queue, which is its only appender.
   GroupCommitQueue(LogStore& log, GroupCommitOptions options);
   ~GroupCommitQueue();

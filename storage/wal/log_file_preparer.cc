@@ -20,9 +20,10 @@ absl::StatusOr<std::unique_ptr<File>> CreateLogFile(DataDirectory& directory,
   FileSystem& file_system = directory.file_system();
   PERIGEE_ASSIGN_OR_RETURN(
       std::unique_ptr<File> file,
-      file_system.Open(path, {.mode = OpenMode::kCreateExclusive, .direct = true}));
+      file_system.Open(
+          path, {.mode = OpenMode::kCreateExclusive, .direct = true, .one_at_a_time = true}));
   if (file->alignment() > kLogBlockBytes) {  // a disk of larger units than our blocks
-    return file_system.Open(path, {.mode = OpenMode::kReadWrite});
+    return file_system.Open(path, {.mode = OpenMode::kReadWrite, .one_at_a_time = true});
   }
   return file;
 }
