@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <utility>
+
 #include "engine/database/bulk_load.h"
+#include "perigee/model/limits.h"
 
 namespace perigee::engine {
 
@@ -17,15 +20,32 @@ World ReadWorld(const DatabaseCore& database) {
   return world;
 }
 
+CrashScript::CrashScript(storage::FileSystem& disk, const EngineTuning& tuning)
+    : disk_(disk),
+      tuning_(tuning),
+      acknowledged_(std::make_shared<const World>()),
+      attempted_(acknowledged_) {}
+
+CrashPromise CrashScript::promise() const {
+  CrashPromise promise{acknowledged_, attempted_};
+  if (database_ != nullptr && promise.in_flight()) {
+    const World seen = ReadWorld(*database_);
+    promise.attempted_was_seen = seen == *attempted_;
+    CHECK_MESSAGE((promise.attempted_was_seen || seen == *acknowledged_),
+                  "a reader sees neither the state before an operation nor the one after");
+  }
+  return promise;
+}
+
 CrashScript& CrashScript::Run(const std::function<absl::Status()>& operation,
                               const World& outcome) {
-  if (!running_) {
+  if (!running()) {
     return *this;
   }
-  attempted_ = outcome;
-  running_ = operation().ok();
-  if (running_) {
-    acknowledged_ = outcome;
+  attempted_ = std::make_shared<const World>(outcome);
+  failure_ = operation();
+  if (running()) {
+    acknowledged_ = attempted_;
   }
   return *this;
 }
@@ -39,29 +59,35 @@ CrashScript& CrashScript::Open() {
         }
         return database.status();
       },
-      acknowledged_);
+      acknowledged());
 }
 
 CrashScript& CrashScript::Close() {
-  return Run([this] { return database_->Close(); }, acknowledged_);
+  return Run(
+      [this] {
+        const std::shared_ptr<DatabaseCore> closing = std::move(database_);
+        database_ = nullptr;
+        return closing->Close();
+      },
+      acknowledged());
 }
 
 CrashScript& CrashScript::Create(const std::string& collection) {
-  World outcome = acknowledged_;
+  World outcome = acknowledged();
   outcome[collection] = {};
   return Run([&] { return database_->CreateCollection(collection, PlaneSchema()).status(); },
              outcome);
 }
 
 CrashScript& CrashScript::Drop(const std::string& collection) {
-  World outcome = acknowledged_;
+  World outcome = acknowledged();
   outcome.erase(collection);
   return Run([&] { return database_->DropCollection(collection); }, outcome);
 }
 
 CrashScript& CrashScript::Upsert(const std::string& collection, uint64_t first, uint64_t count,
                                  int64_t value) {
-  World outcome = acknowledged_;
+  World outcome = acknowledged();
   for (uint64_t id = first; id < first + count; ++id) {
     outcome[collection][id] = value;
   }
@@ -73,7 +99,7 @@ CrashScript& CrashScript::Upsert(const std::string& collection, uint64_t first, 
 }
 
 CrashScript& CrashScript::Delete(const std::string& collection, uint64_t first, uint64_t count) {
-  World outcome = acknowledged_;
+  World outcome = acknowledged();
   DeleteRequest request;
   for (uint64_t id = first; id < first + count; ++id) {
     outcome[collection].erase(id);
@@ -83,16 +109,16 @@ CrashScript& CrashScript::Delete(const std::string& collection, uint64_t first, 
 }
 
 CrashScript& CrashScript::Flush(const std::string& collection) {
-  return Run([&] { return MustFind(*database_, collection)->Flush(); }, acknowledged_);
+  return Run([&] { return MustFind(*database_, collection)->Flush(); }, acknowledged());
 }
 
 CrashScript& CrashScript::Optimize(const std::string& collection) {
-  return Run([&] { return MustFind(*database_, collection)->Optimize(); }, acknowledged_);
+  return Run([&] { return MustFind(*database_, collection)->Optimize(); }, acknowledged());
 }
 
 CrashScript& CrashScript::Load(const std::string& collection, uint64_t first, uint64_t count,
                                int64_t value) {
-  World outcome = acknowledged_;
+  World outcome = acknowledged();
   for (uint64_t id = first; id < first + count; ++id) {
     outcome[collection][id] = value;
   }
@@ -106,6 +132,12 @@ CrashScript& CrashScript::Load(const std::string& collection, uint64_t first, ui
         return load.Publish().status();
       },
       outcome);
+}
+
+CrashScript& CrashScript::RollLog(const std::string& collection) {
+  constexpr uint64_t kNobody = uint64_t{1} << 40U;
+  constexpr uint64_t kIds = limits::kWriteBatchPointsMax;
+  return Delete(collection, kNobody, kIds).Delete(collection, kNobody, kIds);
 }
 
 }  // namespace perigee::engine

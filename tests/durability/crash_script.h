@@ -3,10 +3,14 @@
 // CrashScript: a workload that knows at every moment what a crash must leave. It runs operations
 // one after another; when one fails because the power is off, it stops there.
 //
-// Invariants: acknowledged() is what the operations that returned ok add up to; attempted() has the
-// one that failed in addition. After a crash the database must hold exactly one of the two (no
-// acknowledged write lost, nothing half done, nothing resurrected).
-// Thread-safety: one thread.
+// Invariants:
+//  1. acknowledged() is what the operations that returned ok add up to; attempted() has the one in
+//     flight in addition. After a crash the database holds exactly one of the two: no acknowledged
+//     write lost, nothing half done, nothing resurrected.
+//  2. If a reader saw attempted() before the crash, only that one is right (promise 2).
+//
+// Thread-safety: one thread runs operations; promise() may be asked on the thread that does their
+// work meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +28,22 @@ using World = std::map<std::string, std::map<uint64_t, int64_t>>;
 
 World ReadWorld(const DatabaseCore& database);
 
+/// What a crash at one moment must leave.
+struct CrashPromise {
+  std::shared_ptr<const World> acknowledged = {};
+  std::shared_ptr<const World> attempted = {};
+  /// Whether a reader saw what is in flight.
+  bool attempted_was_seen = false;
+
+  bool in_flight() const { return *attempted != *acknowledged; }
+  bool Allows(const World& found) const {
+    return found == *attempted || (found == *acknowledged && !attempted_was_seen);
+  }
+};
+
 class CrashScript {
  public:
-  CrashScript(storage::FileSystem& disk, const EngineTuning& tuning)
-      : disk_(disk), tuning_(tuning) {}
+  CrashScript(storage::FileSystem& disk, const EngineTuning& tuning);
 
   CrashScript& Open();
   CrashScript& Close();
@@ -38,11 +54,16 @@ class CrashScript {
   CrashScript& Flush(const std::string& collection);
   CrashScript& Optimize(const std::string& collection);
   CrashScript& Load(const std::string& collection, uint64_t first, uint64_t count, int64_t value);
+  /// Two deletes of thousands of ids that nobody has: they fill more than a log file of 64 KiB.
+  CrashScript& RollLog(const std::string& collection);
 
-  const World& acknowledged() const { return acknowledged_; }
-  const World& attempted() const { return attempted_; }
+  const World& acknowledged() const { return *acknowledged_; }
+  const World& attempted() const { return *attempted_; }
+  /// The promise now; reads the database when something is in flight.
+  CrashPromise promise() const;
   /// False once an operation has failed.
-  bool running() const { return running_; }
+  bool running() const { return failure_.ok(); }
+  const absl::Status& failure() const { return failure_; }
 
  private:
   CrashScript& Run(const std::function<absl::Status()>& operation, const World& outcome);
@@ -50,9 +71,9 @@ class CrashScript {
   storage::FileSystem& disk_;
   const EngineTuning tuning_;
   std::shared_ptr<DatabaseCore> database_;
-  World acknowledged_;
-  World attempted_;
-  bool running_ = true;
+  std::shared_ptr<const World> acknowledged_;
+  std::shared_ptr<const World> attempted_;
+  absl::Status failure_;
 };
 
 }  // namespace perigee::engine
