@@ -17,6 +17,7 @@
 #include "engine/query/filter_evaluator.h"
 #include "engine/query/segment_search.h"
 #include "perigee/model/limits.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
 #include "storage/foundation/string_view_bridge.h"
@@ -138,7 +139,11 @@ absl::Status AddHits(const CollectionSnapshot& snapshot, const perigee::Query& q
     if (query.score_threshold.has_value() && !(score >= *query.score_threshold)) {
       break;  // hits are in the order of their scores
     }
-    const RowPlace place{.view = snapshot.views()[hit.segment], .row = hit.row};
+    RowPlace place{.view = snapshot.views()[hit.segment], .row = hit.row};
+    if (CanaryActive("global-local-id-mix-up")) {
+      place.view = snapshot.views().front();
+      place.row = hit.row % place.view->row_count();
+    }
     ScoredPoint point{.score = score, .distance = hit.distance, .version = hit.lsn};
     PERIGEE_ASSIGN_OR_RETURN(point.id, decoder.DecodeId(place));
     PERIGEE_ASSIGN_OR_RETURN(point.payload, decoder.DecodePayload(place));

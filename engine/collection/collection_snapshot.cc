@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/foundation/canary.h"
 #include "storage/foundation/check.h"
 
 namespace perigee::engine {
@@ -20,6 +21,9 @@ bool SegmentList::MarkDead(std::string_view encoded_id, uint64_t lsn) {
     const std::optional<uint32_t> row = segment->FindLive(encoded_id);
     return row.has_value() && segment->MarkDead(*row, lsn);
   };
+  if (CanaryActive("tombstone-newest-only")) {
+    return growing != nullptr && mark(growing);
+  }
   return (growing != nullptr && mark(growing)) || std::any_of(frozen.begin(), frozen.end(), mark) ||
          std::any_of(sealed.begin(), sealed.end(), mark);
 }

@@ -18,6 +18,7 @@
 #include "engine/index/hnsw/hnswlib_builder.h"
 #include "perigee/model/point_id.h"
 #include "storage/encoding/byte_codec.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
@@ -364,6 +365,9 @@ void CarryDeaths(const GrowingSegment& source, uint64_t horizon_lsn, SealedSegme
 }
 
 void CarryDeaths(const SealedSegment& source, uint64_t horizon_lsn, SealedSegment& target) {
+  if (CanaryActive("drop-tombstone-in-compaction")) {
+    return;
+  }
   CarryDeathsOf(source, horizon_lsn, target);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/collection/collection_writer.h"
 #include "engine/collection/segment_publisher.h"
 #include "engine/database/catalog_operation.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
 
@@ -246,6 +247,16 @@ absl::Status BulkLoad::AttachAll(std::vector<std::unique_ptr<Task>>& tasks,
     segments.push_back(task->named);
   }
   report.segments = segments.size();
+  if (CanaryActive("bulk-edit-before-attach-record")) {
+    for (const NamedSegment& segment : segments) {
+      SegmentChange early;
+      early.collection = collection_;
+      early.added = segment.segment;
+      early.added_entry = segment.entry;
+      early.added_entry.stamped_lsn = environment.visible_lsn.load() + 1;
+      environment.publisher->Publish(early).IgnoreError();
+    }
+  }
   AttachOperation operation(collection_, std::move(segments));
   const absl::StatusOr<uint64_t> lsn = environment.queue->Commit(operation);
   if (!lsn.ok()) {

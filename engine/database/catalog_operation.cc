@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "perigee/model/limits.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
 
@@ -115,7 +116,7 @@ absl::Status AttachOperation::Resolve(std::span<CommitOperation* const> earlier_
 void AttachOperation::Apply(uint64_t lsn) {
   collection()->Touch();
   collection()->state().ApplyAttach(StampAttached(std::move(segments_), lsn), lsn,
-                                    /*published=*/false);
+                                    CanaryActive("bulk-edit-before-attach-record"));
 }
 
 }  // namespace perigee::engine

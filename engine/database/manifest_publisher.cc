@@ -10,6 +10,7 @@
 #include "engine/collection/named_segment.h"
 #include "engine/collection/schema_codec.h"
 #include "engine/collection/segment_builder.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
 #include "storage/foundation/status_macros.h"
@@ -226,7 +227,9 @@ absl::Status ManifestPublisher::AddDeletionFile(const ManifestState& base,
   }
   PERIGEE_RETURN_IF_ERROR(GiveFinalName(environment_, temporary_name, final_name));
   draft.deletion_files.push_back(file.deletion_uuid);
-  draft.edit.deletions_set.push_back({collection.uuid(), deaths.segment->uuid(), *reference});
+  if (!CanaryActive("stale-deletion-generation") || current == nullptr) {
+    draft.edit.deletions_set.push_back({collection.uuid(), deaths.segment->uuid(), *reference});
+  }
   return absl::OkStatus();
 }
 
@@ -256,6 +259,14 @@ absl::Status ManifestPublisher::CommitLocked(const ManifestState& base,
                                              storage::ManifestEdit edit) {
   edit.files_forgotten = std::move(removed_files_);
   removed_files_.clear();
+  if (CanaryActive("manifest-edit-split-in-two") && !edit.segments_removed.empty()) {
+    storage::ManifestEdit half;
+    half.durable_lsn = edit.durable_lsn;
+    half.segments_removed = std::exchange(edit.segments_removed, {});
+    edit.preconditions.clear();
+    PERIGEE_RETURN_IF_ERROR(CommitLocked(base, std::move(half)));
+    return CommitLocked(*manifest_.state(), std::move(edit));
+  }
   const absl::StatusOr<storage::CommitOutcome> outcome =
       manifest_.TryCommit(base.version, std::move(edit));
   if (!outcome.ok()) {
@@ -300,7 +311,10 @@ void ManifestPublisher::RetireLog() {
   if (log == nullptr) {
     return;
   }
-  const absl::Status retired = log->RetireUpTo(manifest_.state()->min_applied_lsn());
+  const uint64_t applied_lsn = CanaryActive("retire-wal-by-memory-lsn")
+                                   ? environment_.visible_lsn.load()
+                                   : manifest_.state()->min_applied_lsn();
+  const absl::Status retired = log->RetireUpTo(applied_lsn);
   if (!retired.ok()) {
     Log(LogLevel::kWarning, "wal.retire", Std(retired.message()));
   }

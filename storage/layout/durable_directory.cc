@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/encoding/byte_codec.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
@@ -38,7 +39,13 @@ std::string DurableDirectory::PathOf(std::string_view name) const {
 }
 
 absl::Status DurableDirectory::SyncDirectoryOf(std::string_view name) {
-  return file_system_.SyncDirectory(Joined(path_, DirectoryOf(name)));
+  const std::string_view directory = DirectoryOf(name);
+  if ((CanaryActive("no-directory-fsync-wal") && directory == kLogDirectory) ||
+      (CanaryActive("no-directory-fsync-segment") && directory == kSegmentDirectory) ||
+      (CanaryActive("no-directory-fsync-manifest") && directory.empty())) {
+    return absl::OkStatus();
+  }
+  return file_system_.SyncDirectory(Joined(path_, directory));
 }
 
 absl::Status DurableDirectory::Publish(std::string_view temporary_name,

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/encoding/byte_codec.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
@@ -167,7 +168,7 @@ absl::Status ManifestLog::Load() {
     file_.reset();
     return absl::OkStatus();
   }
-  if (scan.clean) {
+  if (scan.clean || CanaryActive("append-after-torn-tail")) {
     return absl::OkStatus();
   }
   // D8: a torn tail stays as it is, the state goes on in a new file; so does a last record of

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
@@ -144,7 +145,8 @@ absl::Status FileLog::State::Deliver(const LogGroup& group, const ReplayCallback
     if (record.lsn <= options_.applied_lsn) {
       continue;
     }
-    if (const absl::Status status = replay(record); !status.ok()) {
+    if (const absl::Status status = replay(record);
+        !status.ok() && !CanaryActive("skip-failing-record")) {
       return WithContext(status, Std(absl::StrCat("replay of LSN ", record.lsn)));
     }
     ++recovery_.records_replayed;
@@ -162,6 +164,9 @@ absl::Status FileLog::State::writable() const {
 
 uint64_t FileLog::State::NextNumber() const {
   const absl::MutexLock lock(&mutex_);
+  if (CanaryActive("reuse-wal-name")) {
+    return files_.size() + 1;
+  }
   return files_.empty() ? 1 : files_.back().number + 1;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
@@ -288,6 +289,18 @@ void GroupCommitQueue::State::WriteBatch(const Batch& batch) {
                 operation->record_payload());
   }
   const LogGroup group = builder.Finish();
+  const auto apply = [this, &batch, &group] {
+    uint64_t lsn = group.first_lsn();
+    for (CommitOperation* operation : batch.operations) {
+      operation->Apply(lsn++);
+    }
+    if (options_.on_group_applied) {
+      options_.on_group_applied(group.last_lsn());
+    }
+  };
+  if (CanaryActive("visible-before-durable")) {
+    apply();
+  }
   const absl::Status appended = Append(group);
   if (absl::IsResourceExhausted(appended)) {
     // The disk is full and nothing was written: these writes are refused, later ones may succeed.
@@ -305,14 +318,10 @@ void GroupCommitQueue::State::WriteBatch(const Batch& batch) {
     mark_owed_ = true;
     last_write_ = Clock::now();
   }
+  if (!CanaryActive("visible-before-durable")) {
+    apply();
+  }
   uint64_t lsn = group.first_lsn();
-  for (CommitOperation* operation : batch.operations) {
-    operation->Apply(lsn++);
-  }
-  if (options_.on_group_applied) {
-    options_.on_group_applied(group.last_lsn());
-  }
-  lsn = group.first_lsn();
   for (Waiter* waiter : batch.waiters) {
     Finish(*waiter, absl::OkStatus(), lsn++);
   }

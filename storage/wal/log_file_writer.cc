@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "storage/foundation/canary.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/status_macros.h"
 
@@ -48,7 +49,9 @@ absl::StatusOr<std::unique_ptr<LogFileWriter>> LogFileWriter::Create(DataDirecto
     // after the flush below.
     PERIGEE_RETURN_IF_ERROR(writer->Write(*first, first->last_lsn()));
   }
-  PERIGEE_RETURN_IF_ERROR(writer->file_->Sync());
+  if (!CanaryActive("no-wal-header-sync")) {
+    PERIGEE_RETURN_IF_ERROR(writer->file_->Sync());
+  }
   const std::string name = LogName(header.number);
   PERIGEE_RETURN_IF_ERROR(directory.files().Publish(TemporaryName(name), name));
   return writer;
@@ -63,7 +66,9 @@ bool LogFileWriter::Fits(const LogGroup& group) const {
 absl::Status LogFileWriter::Append(const LogGroup& group) {
   PERIGEE_CHECK(Fits(group), "offset ", offset_, " group ", group.bytes().size());
   PERIGEE_RETURN_IF_ERROR(Write(group, durable_lsn_));
-  PERIGEE_RETURN_IF_ERROR(file_->Sync());
+  if (!CanaryActive("ack-before-fsync")) {
+    PERIGEE_RETURN_IF_ERROR(file_->Sync());
+  }
   durable_lsn_ = group.last_lsn();
   return absl::OkStatus();
 }

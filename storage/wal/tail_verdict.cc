@@ -3,11 +3,16 @@
 
 #include <algorithm>
 
+#include "storage/foundation/canary.h"
+
 namespace perigee::storage {
 
 TailVerdict JudgeTail(const TailEvidence& evidence) {
   const uint64_t durable_lsn = std::max({evidence.log_durable_lsn, evidence.manifest_durable_lsn,
                                          evidence.published_max_lsn, evidence.applied_lsn});
+  if (CanaryActive("treat-damage-as-tail")) {
+    return TailVerdict::kCut;
+  }
   if (evidence.expected_lsn <= durable_lsn) {
     return TailVerdict::kDamage;
   }

@@ -38,7 +38,7 @@ void Report(const std::string& what, const CrashCounts& counts) {
 
 // All crash points of one workload, again and again with other seeds if more are asked for.
 void EnumerateNamed(const std::string& name) {
-  constexpr uint64_t kShare = 36;  // a third of all states goes to the twelve of them
+  constexpr uint64_t kShare = 40;  // a third of all states goes to the thirteen of them
   CrashCampaign campaign(FindWorkload(name));
   CrashSampling sampling;
   sampling.states_max = std::max<uint64_t>(StatesWanted() / kShare, 1);
@@ -101,6 +101,7 @@ TEST_SUITE("durability") {
   TEST_CASE("crash enumeration: seal among writes") { EnumerateNamed("seal-among-writes"); }
   TEST_CASE("crash enumeration: publish index") { EnumerateNamed("publish-index"); }
   TEST_CASE("crash enumeration: compact") { EnumerateNamed("compact"); }
+  TEST_CASE("crash enumeration: seal and compact under writes") { EnumerateNamed("under-writes"); }
   TEST_CASE("crash enumeration: create and drop") { EnumerateNamed("create-and-drop"); }
   TEST_CASE("crash enumeration: roll manifest") { EnumerateNamed("roll-manifest"); }
   TEST_CASE("crash enumeration: bulk load") { EnumerateNamed("bulk-load"); }

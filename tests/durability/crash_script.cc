@@ -21,7 +21,7 @@ World ReadWorld(const DatabaseCore& database) {
 }
 
 CrashScript::CrashScript(storage::FileSystem& disk, const EngineTuning& tuning)
-    : disk_(disk),
+    : disk_(disk, [this] { RunMeanwhile(); }),
       tuning_(tuning),
       acknowledged_(std::make_shared<const World>()),
       attempted_(acknowledged_) {}
@@ -43,7 +43,10 @@ CrashScript& CrashScript::Run(const std::function<absl::Status()>& operation,
     return *this;
   }
   attempted_ = std::make_shared<const World>(outcome);
-  failure_ = operation();
+  const absl::Status done = operation();
+  if (running()) {
+    failure_ = done;
+  }
   if (running()) {
     acknowledged_ = attempted_;
   }
@@ -132,6 +135,20 @@ CrashScript& CrashScript::Load(const std::string& collection, uint64_t first, ui
         return load.Publish().status();
       },
       outcome);
+}
+
+CrashScript& CrashScript::BeforeCall(uint64_t n, std::function<void(CrashScript&)> meanwhile) {
+  calls_before_meanwhile_ = n;
+  meanwhile_ = std::move(meanwhile);
+  return *this;
+}
+
+void CrashScript::RunMeanwhile() {
+  if (meanwhile_ && --calls_before_meanwhile_ == 0) {
+    const std::function<void(CrashScript&)> now = std::move(meanwhile_);
+    meanwhile_ = nullptr;
+    now(*this);
+  }
 }
 
 CrashScript& CrashScript::RollLog(const std::string& collection) {

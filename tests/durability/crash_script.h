@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 
+#include "tests/durability/watched_file_system.h"
 #include "tests/engine/database/database_fixture.h"
 
 namespace perigee::engine {
@@ -54,6 +55,9 @@ class CrashScript {
   CrashScript& Flush(const std::string& collection);
   CrashScript& Optimize(const std::string& collection);
   CrashScript& Load(const std::string& collection, uint64_t first, uint64_t count, int64_t value);
+  /// Runs `meanwhile` before the n-th call that the next operation makes: sealing and rewriting let
+  /// writes in while they build a segment. Not for operations that write to the log themselves.
+  CrashScript& BeforeCall(uint64_t n, std::function<void(CrashScript&)> meanwhile);
   /// Two deletes of thousands of ids that nobody has: they fill more than a log file of 64 KiB.
   CrashScript& RollLog(const std::string& collection);
 
@@ -68,12 +72,16 @@ class CrashScript {
  private:
   CrashScript& Run(const std::function<absl::Status()>& operation, const World& outcome);
 
-  storage::FileSystem& disk_;
+  void RunMeanwhile();
+
+  WatchedFileSystem disk_;
   const EngineTuning tuning_;
   std::shared_ptr<DatabaseCore> database_;
   std::shared_ptr<const World> acknowledged_;
   std::shared_ptr<const World> attempted_;
   absl::Status failure_;
+  uint64_t calls_before_meanwhile_ = 0;
+  std::function<void(CrashScript&)> meanwhile_;
 };
 
 }  // namespace perigee::engine

@@ -98,12 +98,28 @@ void RollLog(CrashScript& script) {
   script.Optimize("a").Upsert("a", 9, 1, 9);
 }
 
+// Writes come in between the calls by which segments are built and named.
+void SealAndCompactUnderWrites(CrashScript& script) {
+  script.Open().Create("a").Upsert("a", 1, 8, 1);
+  script.BeforeCall(2, [](CrashScript& meanwhile) { meanwhile.Delete("a", 2, 2); }).Flush("a");
+  script.BeforeCall(9, [](CrashScript& meanwhile) { meanwhile.Upsert("a", 1, 1, 2); }).Flush("a");
+  script.Upsert("a", 5, 5, 3).Flush("a");
+  script.BeforeCall(5, [](CrashScript& meanwhile) {
+    meanwhile.Delete("a", 4, 2).Upsert("a", 6, 1, 4).Delete("a", 8, 1);
+  });
+  script.Optimize("a").Delete("a", 6, 1);
+  script.BeforeCall(20, [](CrashScript& meanwhile) { meanwhile.Delete("a", 9, 1); }).Optimize("a");
+}
+
 // One of the structural operations on collection "a" or "b", with small random arguments.
 void RunRandom(CrashScript& script, std::mt19937_64& random) {
   const uint64_t first = 1 + random() % 12;
   const uint64_t count = 1 + random() % 7;
   const auto value = static_cast<int64_t>(100 + random() % 800);
-  switch (random() % 12) {
+  const auto write = [first, count, value](CrashScript& meanwhile) {
+    meanwhile.Delete("a", first, count).Upsert("a", first + 1, 2, value);
+  };
+  switch (random() % 14) {
     case 0:
       script.Upsert("a", first, count, value);
       break;
@@ -137,6 +153,12 @@ void RunRandom(CrashScript& script, std::mt19937_64& random) {
     case 10:
       script.Flush("a").Delete("a", first, count).Flush("a");
       break;
+    case 11:
+      script.BeforeCall(1 + random() % 30, write).Flush("a");
+      break;
+    case 12:
+      script.BeforeCall(1 + random() % 30, write).Optimize("a");
+      break;
     default:
       script.Delete("a", first, count).Upsert("a", first, 1, value).Optimize("a");
       break;
@@ -155,6 +177,7 @@ const std::vector<CrashWorkload>& NamedWorkloads() {
       {"seal-among-writes", WithTinySegments(), SealAmongWrites},
       {"publish-index", WithGraphs(), PublishIndex},
       {"compact", SmallTuning(), Compact},
+      {"under-writes", SmallTuning(), SealAndCompactUnderWrites},
       {"create-and-drop", SmallTuning(), CreateAndDrop},
       {"roll-manifest", WithRollOver(3), RollManifest},
       {"bulk-load", SmallTuning(), BulkLoads},
@@ -181,6 +204,7 @@ CrashWorkload MixedTriple(uint64_t seed) {
     }
     for (int i = 0; i < 3 && script.running(); ++i) {
       RunRandom(script, choice);
+      script.BeforeCall(0, nullptr);
     }
   };
   return workload;

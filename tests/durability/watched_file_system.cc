@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/durability/watched_file_system.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/foundation/status_macros.h"
@@ -8,7 +9,8 @@
 namespace perigee::engine {
 namespace {
 
-thread_local bool looking = false;
+// The file systems whose before_call runs on this thread now.
+thread_local std::vector<const WatchedFileSystem*> looking;
 
 class WatchedFile final : public storage::File {
  public:
@@ -56,10 +58,10 @@ class WatchedFile final : public storage::File {
 }  // namespace
 
 void WatchedFileSystem::Look() {
-  if (!looking) {
-    looking = true;
+  if (std::find(looking.begin(), looking.end(), this) == looking.end()) {
+    looking.push_back(this);
     before_call_();
-    looking = false;
+    looking.pop_back();
   }
 }
 
