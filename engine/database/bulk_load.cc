@@ -253,7 +253,10 @@ absl::Status BulkLoad::AttachAll(std::vector<std::unique_ptr<Task>>& tasks,
       early.collection = collection_;
       early.added = segment.segment;
       early.added_entry = segment.entry;
-      early.added_entry.stamped_lsn = environment.visible_lsn.load() + 1;
+      const uint64_t lsn = environment.visible_lsn.load();
+      early.added_entry.stamped_lsn = lsn;
+      early.added_entry.min_lsn = lsn;
+      early.added_entry.max_lsn = lsn;
       environment.publisher->Publish(early).IgnoreError();
     }
   }

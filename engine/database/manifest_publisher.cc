@@ -259,7 +259,8 @@ absl::Status ManifestPublisher::CommitLocked(const ManifestState& base,
                                              storage::ManifestEdit edit) {
   edit.files_forgotten = std::move(removed_files_);
   removed_files_.clear();
-  if (CanaryActive("manifest-edit-split-in-two") && !edit.segments_removed.empty()) {
+  if (CanaryActive("manifest-edit-split-in-two") && !edit.segments_removed.empty() &&
+      !edit.segments_added.empty()) {
     storage::ManifestEdit half;
     half.durable_lsn = edit.durable_lsn;
     half.segments_removed = std::exchange(edit.segments_removed, {});

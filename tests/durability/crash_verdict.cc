@@ -109,8 +109,9 @@ void CrashVerdict::Compare(const World& found, const CrashPromise& promise) {
   }
   ++counts_.holes;
   const bool seen = promise.attempted_was_seen && found == *promise.acknowledged;
-  FAIL_CHECK("a hole: ", seen ? "readers had seen the operation in flight, and it is gone"
-                              : "the operation in flight is there in part");
+  const std::string what = seen ? "readers had seen the operation in flight, and it is gone"
+                                : "the operation in flight is there in part";
+  FAIL_CHECK("a hole: ", what);
 }
 
 void CrashVerdict::CheckInvariants(const SimulatedFileSystem& disk, const DatabaseCore& database,
