@@ -38,11 +38,19 @@ absl::StatusOr<LogLevel> ParseLogLevel(const std::string& name) {
       absl::StrCat("--log-level is '", name, "'; it is debug, info, warning or error"));
 }
 
+absl::StatusOr<StorageFailurePolicy> ParseStorageFailurePolicy(const std::string& name) {
+  if (name == "exit") return StorageFailurePolicy::kExit;
+  if (name == "read_only") return StorageFailurePolicy::kReadOnly;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--on-storage-failure is '", name, "'; it is exit or read_only"));
+}
+
 struct RawOptions {
   ServerConfig config;
   std::vector<std::string> listen;
   std::string io_backend = "auto";
   std::string log_level = "info";
+  std::string on_storage_failure = "exit";
   bool version = false;
 };
 
@@ -61,6 +69,10 @@ void Declare(CLI::App& app, RawOptions& raw) {
       ->capture_default_str();
   app.add_option("--log-level", raw.log_level, "debug, info, warning or error")
       ->capture_default_str();
+  app.add_option("--on-storage-failure", raw.on_storage_failure,
+                 "exit: end with 74, so that a supervisor starts the server again; read_only: go "
+                 "on answering reads")
+      ->capture_default_str();
   app.add_flag("--version", raw.version, "Version, build, instruction set and formats");
   app.footer(kFooter);
 }
@@ -76,6 +88,8 @@ absl::StatusOr<ServerConfig> Check(RawOptions raw) {
   }
   PERIGEE_ASSIGN_OR_RETURN(config.io_backend, ParseIoBackend(raw.io_backend));
   PERIGEE_ASSIGN_OR_RETURN(config.log_level, ParseLogLevel(raw.log_level));
+  PERIGEE_ASSIGN_OR_RETURN(config.on_storage_failure,
+                           ParseStorageFailurePolicy(raw.on_storage_failure));
   if (raw.listen.empty()) {
     raw.listen.emplace_back(kDefaultListen);
   }

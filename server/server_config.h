@@ -18,6 +18,13 @@
 
 namespace perigee::server {
 
+/// What the server does when its storage fails (storage.md 3): a write or flush of the log or the
+/// manifest went wrong, so that no write can be taken before the directory is opened again.
+enum class StorageFailurePolicy {
+  kExit,      ///< ends with 74 after a second, for a supervisor to start it again
+  kReadOnly,  ///< goes on answering reads; writes get storage_failed
+};
+
 struct ServerConfig {
   std::string data_directory = {};
   std::vector<ListenAddress> listen = {};
@@ -26,6 +33,7 @@ struct ServerConfig {
   /// Threads that search; 0: one per processor.
   size_t threads = 0;
   LogLevel log_level = LogLevel::kInfo;
+  StorageFailurePolicy on_storage_failure = StorageFailurePolicy::kExit;
 };
 
 /// What the command line asks for instead of a server.

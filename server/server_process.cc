@@ -25,6 +25,7 @@
 #include "server/rpc/listen_socket.h"
 #include "server/rpc/rpc_server.h"
 #include "server/service/request_dispatcher.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/log.h"
 #include "storage/foundation/status_macros.h"
 
@@ -39,6 +40,15 @@ enum class StopCause { kNone, kSignal, kStorageFailed };
 // Why the server should end; the first cause counts.
 class StopRequest {
  public:
+  // Asks for nothing: told by the exit code alone.
+  void NoteStorageFailed() {
+    const absl::MutexLock lock(&mutex_);
+    storage_failed_ = true;
+  }
+  bool storage_failed() const {
+    const absl::MutexLock lock(&mutex_);
+    return storage_failed_;
+  }
   void Ask(StopCause cause) {
     const absl::MutexLock lock(&mutex_);
     if (cause_ == StopCause::kNone) {
@@ -53,7 +63,8 @@ class StopRequest {
   }
 
  private:
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  bool storage_failed_ ABSL_GUARDED_BY(mutex_) = false;
   StopCause cause_ ABSL_GUARDED_BY(mutex_) = StopCause::kNone;
 };
 
@@ -83,9 +94,14 @@ OpenOptions DatabaseOptions(const ServerConfig& config, StopRequest& stop) {
   // Each session gets a handle of its own with the rights of its principal.
   OpenOptions options = {.access = Access::Unrestricted()};
   options.io_backend = config.io_backend;
-  options.on_storage_failed = [&stop](const absl::Status& status) {
-    Log(LogLevel::kError, "server.storage_failed", status.ToString());
-    stop.Ask(StopCause::kStorageFailed);
+  const bool ends = config.on_storage_failure == StorageFailurePolicy::kExit;
+  options.on_storage_failed = [&stop, ends](const absl::Status& status) {
+    Log(LogLevel::kError, "server.storage_failed",
+        absl::StrCat(ends ? "ending" : "serving reads only", ": ", status.ToString()));
+    stop.NoteStorageFailed();
+    if (ends) {
+      stop.Ask(StopCause::kStorageFailed);
+    }
   };
   return options;
 }
@@ -122,7 +138,7 @@ int Serve(const ServerConfig& config, StopRequest& stop) {
   dispatcher.reset();
   Log(LogLevel::kInfo, "server.stopped",
       drained ? "all requests were finished" : "time ran out before all requests were finished");
-  if (cause == StopCause::kStorageFailed) {
+  if (stop.storage_failed() && !CanaryActive("exit-zero-on-storage-failure")) {
     return static_cast<int>(ExitCode::kIoError);
   }
   return closed.ok() ? static_cast<int>(ExitCode::kOk) : Fail(closed, ExitCodeOf(closed));

@@ -22,11 +22,13 @@ TEST_CASE("defaults of the server") {
   CHECK(config.io_backend == IoBackend::kAuto);
   CHECK(config.threads == 0);
   CHECK(config.log_level == LogLevel::kInfo);
+  CHECK(config.on_storage_failure == StorageFailurePolicy::kExit);
 }
 
 TEST_CASE("every option of the server") {
   const auto parsed = Parse({"--data=db", "--listen", "[::1]:1", "--listen=unix:s", "--insecure",
-                             "--io-backend", "posix", "--threads", "3", "--log-level", "debug"});
+                             "--io-backend", "posix", "--threads", "3", "--log-level", "debug",
+                             "--on-storage-failure", "read_only"});
   REQUIRE(parsed.ok());
   const auto& config = std::get<ServerConfig>(*parsed);
   REQUIRE(config.listen.size() == 2);
@@ -35,6 +37,7 @@ TEST_CASE("every option of the server") {
   CHECK(config.io_backend == IoBackend::kPosix);
   CHECK(config.threads == 3);
   CHECK(config.log_level == LogLevel::kDebug);
+  CHECK(config.on_storage_failure == StorageFailurePolicy::kReadOnly);
 }
 
 TEST_CASE("help and version need no data") {
@@ -51,6 +54,7 @@ TEST_CASE("command lines that are refused") {
                                              {"--data", "db", "--log-level", "loud"},
                                              {"--data", "db", "--threads", "many"},
                                              {"--data", "db", "--threads", "1025"},
+                                             {"--data", "db", "--on-storage-failure", "panic"},
                                              {"--data", "db", "--unknown"},
                                              {"--data", "db", "extra"}}) {
     CHECK(Parse(arguments).status().code() == absl::StatusCode::kInvalidArgument);

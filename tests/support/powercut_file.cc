@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "storage/foundation/status_macros.h"
 #include "storage/io/errno_status.h"
 
@@ -16,6 +18,9 @@ namespace {
 
 constexpr uint64_t kEarlyWriteOdds = 4;
 constexpr uint64_t kEarlySectorOdds = 2;
+
+// Time for readers to see what the change that hangs has made visible too early.
+constexpr absl::Duration kHangBeforeKill = absl::Milliseconds(20);
 
 }  // namespace
 
@@ -30,6 +35,7 @@ bool PowercutPower::Chance(uint64_t denominator) {
 absl::Status PowercutPower::Call(std::string_view call, const std::string& path) {
   const absl::MutexLock lock(&mutex_);
   if (++calls_ == kill_at_call_) {
+    absl::SleepFor(kHangBeforeKill);
     kill(getpid(), SIGKILL);
   }
   for (PowercutFailure& failure : failures_) {

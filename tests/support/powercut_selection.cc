@@ -5,7 +5,8 @@
 //
 //   PERIGEE_POWERCUT_SPILL     the spill directory; required
 //   PERIGEE_POWERCUT_SEED      what reaches the disk early; 0 or absent: nothing
-//   PERIGEE_POWERCUT_AT_CALL   the process kills itself at this change, counted from 1
+//   PERIGEE_POWERCUT_AT_CALL   at this change, counted from 1, the process hangs a moment and
+//                              kills itself
 //   PERIGEE_POWERCUT_FAILURES  "CALL:PATH_PART:NUMBER", comma between several; see PowercutFailure
 #include <cstdlib>
 #include <utility>

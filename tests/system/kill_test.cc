@@ -17,11 +17,11 @@ namespace {
 
 TEST_SUITE("system kill") {
   TEST_CASE("a server killed under load loses nothing - io_uring where the kernel allows it") {
-    KillLoop({.io_backend = "auto", .rounds = KillRounds(30), .seed = TestSeed(11)}).Run();
+    RunKillLoop({.io_backend = "auto", .rounds = KillRounds(30), .seed = TestSeed(11)});
   }
 
   TEST_CASE("a server killed under load loses nothing - posix") {
-    KillLoop({.io_backend = "posix", .rounds = KillRounds(10), .seed = TestSeed(12)}).Run();
+    RunKillLoop({.io_backend = "posix", .rounds = KillRounds(10), .seed = TestSeed(12)});
   }
 
   TEST_CASE("an embedded host killed while it writes loses nothing") {

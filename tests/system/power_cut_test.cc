@@ -14,7 +14,7 @@ namespace perigee::tests {
 namespace {
 
 void PowerCuts(const std::string& io_backend, int rounds, uint64_t seed) {
-  KillLoop({.io_backend = io_backend, .power_cut = true, .rounds = rounds, .seed = seed}).Run();
+  RunKillLoop({.io_backend = io_backend, .power_cut = true, .rounds = rounds, .seed = seed});
 }
 
 TEST_SUITE("system kill") {

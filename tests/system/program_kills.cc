@@ -19,6 +19,7 @@
 #include "tests/support/reference_collection.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/system/kill_loop.h"
+#include "tests/system/oracle_run.h"
 #include "tools/point_json/point_json.h"
 
 namespace perigee::tests {
@@ -44,16 +45,6 @@ StoredPoints OpenAndRead(const std::string& path) {
   const auto points = ReadAllPoints(*collection);
   REQUIRE_MESSAGE(points.ok(), points.status().ToString());
   return *points;
-}
-
-ProgramProcess::Environment PowerCutEnvironment(const storage::TemporaryDirectory& directory,
-                                                uint64_t seed, uint64_t at_call) {
-  const std::string spill = directory.PathOf("spill");
-  std::filesystem::remove_all(spill);
-  std::filesystem::create_directory(spill);
-  return {{"PERIGEE_POWERCUT_SPILL", spill},
-          {"PERIGEE_POWERCUT_SEED", std::to_string(seed)},
-          {"PERIGEE_POWERCUT_AT_CALL", std::to_string(at_call)}};
 }
 
 void Report(const ProgramKills& kills, int count, uint64_t operations, const std::string& what) {
@@ -147,7 +138,7 @@ void RunEmbeddedKills(const ProgramKills& kills) {
         {path, std::to_string(kills.seed), std::to_string(applied),
          round % 2 == 0 ? "auto" : "posix"},
         directory.PathOf("writer.log"),
-        power_cut ? PowerCutEnvironment(directory, early, 0) : ProgramProcess::Environment());
+        power_cut ? PowerCutEnvironment(directory.path(), early) : ProgramProcess::Environment());
     REQUIRE(child.ReadLine() == "ready");
     absl::SleepFor(absl::Milliseconds(static_cast<int64_t>(5 + random() % 150)));
     child.Signal(SIGKILL);
@@ -204,8 +195,9 @@ int CutLoads(const ProgramKills& kills, const LoadCase& load) {
       CAPTURE(at);
       load.Reset();
       const uint64_t early = random() % 2 == 0 ? 0 : random();
-      ProgramProcess child =
-          load.Start("perigee_powercut_load", PowerCutEnvironment(load.directory(), early, at));
+      ProgramProcess::Environment environment = PowerCutEnvironment(load.directory().path(), early);
+      environment["PERIGEE_POWERCUT_AT_CALL"] = std::to_string(at);
+      ProgramProcess child = load.Start("perigee_powercut_load", environment);
       const int exit_code = child.Wait();
       load.CheckAndRepeat();
       if (exit_code == 0) {
