@@ -270,6 +270,11 @@ absl::Status ManifestPublisher::CommitLocked(const ManifestState& base,
   }
   const absl::StatusOr<storage::CommitOutcome> outcome =
       manifest_.TryCommit(base.version, std::move(edit));
+  if (const absl::Status health = manifest_.health(); !health.ok()) {
+    // Also when the edit is committed and a roll-over behind it failed: no further edit can follow,
+    // so that what is written from now on could never be sealed.
+    environment_.state.Fail(health);
+  }
   if (!outcome.ok()) {
     return WithContext(outcome.status(), "committing a manifest edit");
   }

@@ -229,8 +229,18 @@ absl::Status DataDirectory::Initialise(const Options& options) {
   if (!marker.ok() && !absl::IsAlreadyExists(marker.status())) {
     return marker.status();
   }
-  PERIGEE_RETURN_IF_ERROR(file_system().SyncDirectory(temporary));
-  PERIGEE_RETURN_IF_ERROR(file_system().SyncDirectory(path()));
+  absl::Status placed = file_system().SyncDirectory(temporary);
+  if (placed.ok()) {
+    placed = file_system().SyncDirectory(path());
+  }
+  if (!placed.ok()) {
+    if (marker.ok()) {
+      // Made anew, the names have another chance; found the next time, they would pass for durable.
+      file_system().RemoveFile(PathOf(kInitialisingName)).IgnoreError();
+      file_system().RemoveDirectory(temporary).IgnoreError();
+    }
+    return placed;
+  }
 
   PERIGEE_RETURN_IF_ERROR(RemoveUnfinished());
   PERIGEE_RETURN_IF_ERROR(MakeDirectories());
@@ -255,15 +265,29 @@ absl::Status DataDirectory::RemoveUnfinished() {
 }
 
 absl::Status DataDirectory::MakeDirectories() {
-  bool made_any = false;
+  std::vector<std::string> made;
+  absl::Status status;
   for (const std::string_view name : kDirectories) {
-    const absl::Status made = file_system().CreateDirectory(absl::StrCat(path(), "/", Absl(name)));
-    if (!made.ok() && !absl::IsAlreadyExists(made)) {
-      return made;
+    std::string directory = absl::StrCat(path(), "/", Absl(name));
+    if (status = file_system().CreateDirectory(directory); status.ok()) {
+      made.push_back(std::move(directory));
+    } else if (!absl::IsAlreadyExists(status)) {
+      break;
     }
-    made_any = made_any || made.ok();
+    status = absl::OkStatus();
   }
-  return made_any ? file_system().SyncDirectory(path()) : absl::OkStatus();
+  if (status.ok()) {
+    // Also when all were there: a process may have made them and died before this.
+    status = file_system().SyncDirectory(path());
+  }
+  if (!status.ok()) {
+    // Made anew, the names have another chance; found the next time, they would pass for durable,
+    // and a power cut would take the log with its directory.
+    for (const std::string& directory : made) {
+      file_system().RemoveDirectory(directory).IgnoreError();
+    }
+  }
+  return status;
 }
 
 absl::Status DataDirectory::LoadIdentity() {

@@ -13,6 +13,26 @@ namespace {
 
 std::atomic<uint64_t> next_device{1};
 
+// Whether callers of the kernel make the call again after this error.
+bool IsRepeated(CallKind kind, int error) {
+  switch (kind) {
+    case CallKind::kRead:
+    case CallKind::kWrite:
+      return error == EINTR || error == EAGAIN;
+    case CallKind::kOpen:
+    case CallKind::kCreate:
+    case CallKind::kSync:
+    case CallKind::kTruncate:
+    case CallKind::kSyncDirectory:
+    case CallKind::kList:
+    case CallKind::kLock:
+    case CallKind::kSpace:
+      return error == EINTR;
+    default:
+      return false;
+  }
+}
+
 bool SameSite(const IoSite& left, const IoSite& right) {
   return left.line == right.line && std::string_view(left.file) == right.file;
 }
@@ -56,7 +76,8 @@ bool IsChange(CallKind kind) {
   return false;
 }
 
-int SimulatedDisk::Begin(CallKind kind, const std::string& path, IoSite site, size_t* short_bytes) {
+int SimulatedDisk::Begin(CallKind kind, const std::string& path, IoSite site,
+                         Disturbance* disturbance) {
   const uint64_t change = IsChange(kind) ? 1 : 0;
   if (stopped || (calls_max.has_value() && trace.size() >= *calls_max) ||
       (changes_max.has_value() && changes + change > *changes_max)) {
@@ -82,13 +103,13 @@ int SimulatedDisk::Begin(CallKind kind, const std::string& path, IoSite site, si
     }
     ++planned_failures;
     const int error = plan.error_number;
-    if (short_bytes != nullptr) {
-      *short_bytes = plan.short_bytes;
+    if (disturbance != nullptr) {
+      *disturbance = {.error_number = error, .short_bytes = plan.short_bytes};
     }
     if (!plan.forever) {
       plan.error_number = 0;
     }
-    return error;
+    return IsRepeated(kind, error) ? 0 : error;
   }
   return 0;
 }

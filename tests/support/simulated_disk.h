@@ -54,9 +54,18 @@ struct ErrorPlan {
   std::string path_contains = {};     ///< of either path of a rename or link
   std::optional<IoSite> site = {};    ///< none: any
   uint64_t skip = 0;                  ///< this many matching calls succeed first
+  /// EINTR, and EAGAIN for reads and writes, where the kernel's callers repeat the call: then the
+  /// call is disturbed and goes on, through the code of the real backends.
   int error_number = EIO;
   bool forever = false;  ///< else once
-  /// Only for kWrite: this many bytes are written before it fails.
+  /// This many bytes are written before a kWrite fails; or moved by the first part of a kRead or
+  /// kWrite that is disturbed.
+  size_t short_bytes = 0;
+};
+
+/// What befalls a read or write without making it fail (U6).
+struct Disturbance {
+  int error_number = 0;
   size_t short_bytes = 0;
 };
 
@@ -100,8 +109,9 @@ struct SimulatedDisk {
   bool is_network ABSL_GUARDED_BY(mutex) = false;
   size_t direct_alignment ABSL_GUARDED_BY(mutex) = 512;
 
-  /// Counts the call; yields the error it must fail with. `short_bytes` is set for a short write.
-  int Begin(CallKind kind, const std::string& path, IoSite site, size_t* short_bytes = nullptr)
+  /// Counts the call; yields the error it must fail with. `disturbance` says, for a call that
+  /// fails, how many bytes are written first, and for one that does not, how it is cut in two.
+  int Begin(CallKind kind, const std::string& path, IoSite site, Disturbance* disturbance = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   Place Resolve(const std::string& path) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   uint64_t UsedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);

@@ -7,8 +7,30 @@
 
 #include "storage/foundation/status_macros.h"
 #include "storage/io/errno_status.h"
+#include "storage/io/full_transfer.h"
 
 namespace perigee::storage {
+namespace {
+
+// The answers of a kernel that is disturbed in its first call and well from then on.
+class Disturbed {
+ public:
+  explicit Disturbed(Disturbance disturbance) : disturbance_(disturbance) {}
+
+  /// How much of `size` the next call moves, or a negative errno value.
+  ssize_t Moved(size_t size) {
+    const Disturbance now = std::exchange(disturbance_, {});
+    if (now.error_number != 0 && now.short_bytes == 0) {
+      return -now.error_number;
+    }
+    return static_cast<ssize_t>(now.error_number == 0 ? size : std::min(size, now.short_bytes));
+  }
+
+ private:
+  Disturbance disturbance_;
+};
+
+}  // namespace
 
 SimulatedFile::SimulatedFile(std::shared_ptr<SimulatedDisk> disk, Parts parts)
     : disk_(std::move(disk)), parts_(std::move(parts)) {}
@@ -16,19 +38,24 @@ SimulatedFile::SimulatedFile(std::shared_ptr<SimulatedDisk> disk, Parts parts)
 absl::StatusOr<size_t> SimulatedFile::DoRead(uint64_t offset, std::span<std::byte> buffer,
                                              IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  if (const int error = disk_->Begin(CallKind::kRead, parts_.path, site); error != 0) {
+  Disturbance disturbance;
+  if (const int error = disk_->Begin(CallKind::kRead, parts_.path, site, &disturbance);
+      error != 0) {
     return Fail(error, "read");
   }
-  return ReadLocked(offset, buffer);
+  return ReadLocked(offset, buffer, disturbance);
 }
 
 absl::Status SimulatedFile::DoReadBatch(std::span<ReadRequest> requests, IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  if (const int error = disk_->Begin(CallKind::kRead, parts_.path, site); error != 0) {
+  Disturbance disturbance;
+  if (const int error = disk_->Begin(CallKind::kRead, parts_.path, site, &disturbance);
+      error != 0) {
     return Fail(error, "read");
   }
   for (ReadRequest& request : requests) {
-    PERIGEE_ASSIGN_OR_RETURN(request.bytes_read, ReadLocked(request.offset, request.buffer));
+    PERIGEE_ASSIGN_OR_RETURN(request.bytes_read,
+                             ReadLocked(request.offset, request.buffer, disturbance));
   }
   return absl::OkStatus();
 }
@@ -36,8 +63,8 @@ absl::Status SimulatedFile::DoReadBatch(std::span<ReadRequest> requests, IoSite 
 absl::Status SimulatedFile::DoWrite(uint64_t offset, std::span<const std::byte> bytes,
                                     IoSite site) {
   const absl::MutexLock lock(&disk_->mutex);
-  size_t short_bytes = 0;
-  int error = disk_->Begin(CallKind::kWrite, parts_.path, site, &short_bytes);
+  Disturbance disturbance;
+  int error = disk_->Begin(CallKind::kWrite, parts_.path, site, &disturbance);
   if (error == 0 && !parts_.writable) {
     return Fail(EBADF, "write");
   }
@@ -52,8 +79,22 @@ absl::Status SimulatedFile::DoWrite(uint64_t offset, std::span<const std::byte> 
       disk_->UsedBytes() + growth > *disk_->capacity_bytes) {
     error = ENOSPC;
   }
+  const bool disturbed = error == 0 && disturbance.error_number != 0;
+  if (disturbed) {
+    Disturbed kernel(disturbance);
+    error = -WriteFully(
+        [&kernel, &inode](uint64_t at, std::span<const std::byte> rest) {
+          const ssize_t count = kernel.Moved(rest.size());
+          if (count > 0) {
+            inode.Write(at, rest.first(static_cast<size_t>(count)));
+          }
+          return count;
+        },
+        offset, bytes, parts_.alignment);
+    return error == 0 ? absl::OkStatus() : Fail(error, "write");
+  }
   const std::span<const std::byte> written =
-      error == 0 ? bytes : bytes.first(std::min(short_bytes, bytes.size()));
+      error == 0 ? bytes : bytes.first(std::min(disturbance.short_bytes, bytes.size()));
   if (!written.empty()) {
     inode.Write(offset, written);
   }
@@ -65,7 +106,7 @@ absl::Status SimulatedFile::DoSync(IoSite site) {
   const uint64_t failures = disk_->planned_failures;
   const int error = disk_->Begin(CallKind::kSync, parts_.path, site);
   SimulatedInode& inode = disk_->At(parts_.inode);
-  if (!disk_->stopped && inode.sync_failed) {
+  if (!disk_->stopped && inode.failed_syncs > parts_.failed_syncs) {
     ++disk_->syncs_after_failed_sync;
   }
   if (error == 0) {
@@ -107,7 +148,8 @@ bool SimulatedFile::Aligned(uint64_t offset, const std::byte* data, size_t size)
          reinterpret_cast<uintptr_t>(data) % parts_.alignment == 0;
 }
 
-absl::StatusOr<size_t> SimulatedFile::ReadLocked(uint64_t offset, std::span<std::byte> buffer) {
+absl::StatusOr<size_t> SimulatedFile::ReadLocked(uint64_t offset, std::span<std::byte> buffer,
+                                                 Disturbance disturbance) {
   if (!Aligned(offset, buffer.data(), buffer.size())) {
     return Fail(EINVAL, "read");
   }
@@ -117,9 +159,21 @@ absl::StatusOr<size_t> SimulatedFile::ReadLocked(uint64_t offset, std::span<std:
   if (offset >= image.size()) {
     return size_t{0};
   }
-  const size_t count = std::min<size_t>(buffer.size(), image.size() - offset);
-  std::copy_n(reinterpret_cast<const std::byte*>(image.data()) + offset, count, buffer.data());
-  return count;
+  Disturbed kernel(disturbance);
+  const ssize_t count = ReadFully(
+      [&kernel, &image](uint64_t at, std::span<std::byte> rest) -> ssize_t {
+        const size_t left = at < image.size() ? image.size() - at : 0;
+        const ssize_t moved = kernel.Moved(std::min(rest.size(), left));
+        if (moved > 0) {
+          std::copy_n(reinterpret_cast<const std::byte*>(image.data()) + at, moved, rest.data());
+        }
+        return moved;
+      },
+      offset, buffer, parts_.alignment);
+  if (count < 0) {
+    return Fail(static_cast<int>(-count), "read");
+  }
+  return static_cast<size_t>(count);
 }
 
 }  // namespace perigee::storage

@@ -24,6 +24,7 @@ class SimulatedFile final : public File {
     bool writable = false;
     bool is_direct = false;
     size_t alignment = 1;
+    uint64_t failed_syncs = 0;  ///< of the file before it was opened
   };
 
   SimulatedFile(std::shared_ptr<SimulatedDisk> disk, Parts parts);
@@ -42,7 +43,8 @@ class SimulatedFile final : public File {
  private:
   absl::Status Fail(int error, std::string_view operation) const;
   bool Aligned(uint64_t offset, const std::byte* data, size_t size) const;
-  absl::StatusOr<size_t> ReadLocked(uint64_t offset, std::span<std::byte> buffer)
+  absl::StatusOr<size_t> ReadLocked(uint64_t offset, std::span<std::byte> buffer,
+                                    Disturbance disturbance)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(disk_->mutex);
 
   const std::shared_ptr<SimulatedDisk> disk_;

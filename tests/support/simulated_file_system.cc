@@ -72,7 +72,8 @@ absl::StatusOr<std::unique_ptr<File>> SimulatedFileSystem::DoOpen(const std::str
                                   .inode = place.inode,
                                   .writable = options.mode != OpenMode::kReadOnly,
                                   .is_direct = direct,
-                                  .alignment = direct ? disk_->direct_alignment : 1});
+                                  .alignment = direct ? disk_->direct_alignment : 1,
+                                  .failed_syncs = disk_->Look(place.inode).failed_syncs});
 }
 
 absl::Status SimulatedFileSystem::DoCreateDirectory(const std::string& path, IoSite site) {
@@ -100,7 +101,8 @@ absl::Status SimulatedFileSystem::DoSyncDirectory(const std::string& path, IoSit
             : place.inode == 0                       ? ENOENT
             : !disk_->Look(place.inode).is_directory ? ENOTDIR
                                                      : 0;
-  } else if (disk_->planned_failures > failures && place.inode != 0) {
+  } else if (disk_->planned_failures > failures && place.inode != 0 && error != EMFILE) {
+    // Without a descriptor nothing was flushed, so nothing was lost either.
     disk_->At(place.inode).FailSyncEntries();
   }
   if (error != 0) {

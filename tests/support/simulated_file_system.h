@@ -70,7 +70,7 @@ class SimulatedFileSystem final : public FileSystem {
   void SetSyncFailure(SyncFailure how);
   /// The page cache is dropped; matters after a failed sync only.
   void EvictPageCache();
-  /// Sync calls on a file after one had failed: the mistake of D5. Tests require 0.
+  /// Sync calls on an open file after one had failed: the mistake of D5. Tests require 0.
   uint64_t syncs_after_failed_sync() const;
 
   /// Writes fail with ENOSPC when the files' bytes would exceed this.

@@ -154,6 +154,7 @@ void SimulatedInode::Sync() {
 
 void SimulatedInode::FailSync(SyncFailure how) {
   sync_failed = true;
+  ++failed_syncs;
   if (how == SyncFailure::kReverted) {
     visible = durable;
   } else if (!changes.empty()) {

@@ -65,6 +65,7 @@ struct SimulatedInode {
   bool diverged = false;
   bool lost_on_eviction = false;
   bool sync_failed = false;
+  uint64_t failed_syncs = 0;
 
   DirectoryEntries visible_entries;
   DirectoryEntries durable_entries;
@@ -83,7 +84,8 @@ struct SimulatedInode {
 
   /// Nothing is unsynced and no sync has failed: every power cut leaves it as it is.
   bool IsSettled() const {
-    return changes.empty() && entry_changes.empty() && !diverged && !sync_failed;
+    return changes.empty() && entry_changes.empty() && !diverged && !sync_failed &&
+           visible_entries == durable_entries;  // not after the failed sync of a directory
   }
 
   /// What the device holds, which direct I/O reads: not what a failed sync left in the cache.
