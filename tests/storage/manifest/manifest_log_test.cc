@@ -270,6 +270,24 @@ TEST_CASE("a last record without a mark counts for the writer, who rewrites it, 
   CHECK(database->log->file_number() == 2);
 }
 
+TEST_CASE("a last mark that a killed process did not sync is on the disk before it is built on") {
+  SimulatedFileSystem disk;
+  {
+    const auto database = OpenDatabase(disk);
+    REQUIRE(database.ok());
+    // The edit, its sync, and the mark, which is not synced.
+    disk.StopAfterChange(disk.changes() + 3);
+    CHECK(database->log->TryCommit(1, AddCollection(1))->result == CommitResult::kUnknown);
+  }
+  const auto killed = disk.KillProcess();
+  const auto database = OpenDatabase(*killed);
+  REQUIRE(database.ok());
+  CHECK(database->log->file_number() == 1);
+  const std::string path = "db/" + ManifestName(1);
+  CHECK(killed->Crash(CrashPolicy::kNothingUnsynced)->Contents(path).value() ==
+        killed->Contents(path).value());
+}
+
 TEST_CASE("CURRENT that is missing, damaged, foreign or ahead of its file is refused") {
   Written written;
   const std::string current = written.disk->Contents("db/CURRENT").value();
