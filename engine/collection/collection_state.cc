@@ -144,6 +144,8 @@ CollectionSizes CollectionState::sizes() const {
   for (const std::shared_ptr<SealedSegment>& sealed : segments_.sealed) {
     sizes.memory_bytes += sealed->memory_bytes();
     sizes.disk_bytes += sealed->file_bytes();
+    sizes.index_damaged =
+        sizes.index_damaged || sealed->id_order_state() == DerivedState::kDamaged;
     for (size_t ordinal = 0; ordinal < identity_.schema->vectors.size(); ++ordinal) {
       sizes.index_damaged =
           sizes.index_damaged || sealed->index_state(ordinal) == DerivedState::kDamaged;
@@ -205,7 +207,7 @@ std::vector<std::shared_ptr<SealedSegment>> CollectionState::Rewritable(
   // A bulk-loaded segment whose attach is not yet covered by applied_lsn must keep its stamp, by
   // which replay knows when its rows came into being.
   for (const std::shared_ptr<SealedSegment>& segment : segments_.sealed) {
-    if (segment->stamped_lsn() <= applied_lsn_) {
+    if (segment->stamped_lsn() <= applied_lsn_ && !segment->read_only()) {
       segments.push_back(segment);
     }
   }

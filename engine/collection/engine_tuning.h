@@ -32,6 +32,8 @@ struct EngineTuning {
   std::vector<absl::Duration> seal_retry_pauses = {absl::Seconds(1), absl::Seconds(10),
                                                    absl::Seconds(60)};
 
+  /// Pause before a failed rewrite of segments is tried again.
+  absl::Duration rewrite_retry_pause = absl::Minutes(1);
   /// A segment with more than this share of dead rows is rewritten.
   double dead_share_max = 0.2;
   /// This many segments of one size class are merged into one.

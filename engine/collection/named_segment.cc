@@ -135,6 +135,14 @@ absl::StatusOr<std::shared_ptr<SealedSegment>> OpenNamedSegment(
                         .segment_uuid = entry.uuid,
                         .segment_rows = entry.row_count,
                         .reference = *entry.deletion}));
+    if (deletions.read_only && !directory.read_only()) {
+      return ErrorWithReason(
+          ErrorReason::kUnknownFormat,
+          absl::StrCat(
+              storage::DeletionName(entry.deletion->uuid),
+              " has ro_compat features that are unknown to this version; open the database "
+              "read-only, or with a later version"));
+    }
   }
   return SealedSegment::Open(
       std::move(reader),

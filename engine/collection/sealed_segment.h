@@ -92,6 +92,8 @@ class SealedSegment final : public RowSource {
   uint64_t vector_count(size_t ordinal) const { return vectors_[ordinal].count; }
 
   const CollectionSchema& schema() const { return *schema_; }
+  /// The file has features that allow this version to read it, not to rewrite it (F6).
+  bool read_only() const { return reader_->read_only(); }
   uint64_t memory_bytes() const;
   uint64_t file_bytes() const { return file_bytes_; }
 

@@ -8,6 +8,7 @@
 #include "engine/collection/collection_core.h"
 #include "engine/collection/named_segment.h"
 #include "engine/collection/segment_publisher.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/status_macros.h"
 
 namespace perigee::engine {
@@ -93,9 +94,15 @@ std::vector<size_t> PlanWorthwhile(std::span<const SegmentSize> segments,
 }
 
 bool IndexMissing(const SealedSegment& segment, const EngineTuning& tuning) {
+  if (CanaryActive("rebuild-forgotten")) {
+    return false;
+  }
   for (size_t ordinal = 0; ordinal < segment.schema().vectors.size(); ++ordinal) {
-    if (segment.index_state(ordinal) != DerivedState::kReady &&
-        segment.vector_count(ordinal) >= tuning.index_rows_min) {
+    const DerivedState state = segment.index_state(ordinal);
+    // A damaged file goes even when its rows would get no graph today: its damage may grow.
+    if (state == DerivedState::kDamaged ||
+        (state == DerivedState::kAbsent &&
+         segment.vector_count(ordinal) >= tuning.index_rows_min)) {
       return true;
     }
   }

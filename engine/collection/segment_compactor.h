@@ -7,7 +7,8 @@
 //  1. Rows that died at or before the collection's applied LSN when the step began are left out;
 //     later deaths are carried over when the new segment takes the place of its sources.
 //  2. A bulk-loaded segment whose attach is not covered by the applied LSN is not touched.
-//  3. A step removes dead rows, lessens the number of segments or adds an index, so a quiet
+//  3. A segment with features that allow this version to read it only is not touched (F6).
+//  4. A step removes dead rows, lessens the number of segments or adds an index, so a quiet
 //     collection comes to rest.
 //
 // Thread-safety: PlanRewrite is pure; RewriteSegments may run on every thread that holds the
@@ -30,7 +31,8 @@ class CollectionCore;
 struct SegmentSize {
   uint64_t rows = 0;
   uint64_t dead_rows = 0;      ///< at or before the applied LSN
-  bool index_missing = false;  ///< it is large enough for a graph and has none
+  /// It is large enough for a graph and has none, or a derived section of its file is damaged.
+  bool index_missing = false;
 
   uint64_t live_rows() const { return rows - dead_rows; }
 };

@@ -13,6 +13,7 @@
 #include "storage/foundation/status_macros.h"
 #include "storage/foundation/string_view_bridge.h"
 #include "storage/io/file_system_selection.h"
+#include "storage/wal/log_connection.h"
 
 namespace perigee::engine {
 namespace {
@@ -129,6 +130,8 @@ absl::Status DatabaseCore::OpenReadWrite() {
   // cannot be opened stays as it is.
   PERIGEE_RETURN_IF_ERROR(recovery.LoadCollections(*before));
   PERIGEE_RETURN_IF_ERROR(recovery.FindStrays(*before));
+  PERIGEE_RETURN_IF_ERROR(storage::CheckLogConnection(
+      *directory_, {.epoch = before->epoch, .applied_lsn = before->min_applied_lsn()}));
   PERIGEE_RETURN_IF_ERROR(publisher_->BeginEpoch());
   PERIGEE_RETURN_IF_ERROR(OpenLog(recovery.published_max_lsn(), recovery));
   PERIGEE_RETURN_IF_ERROR(recovery.Finish(log_->end().lsn - 1));
@@ -214,6 +217,8 @@ absl::Status DatabaseCore::LoadReadOnly() {
   for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
     catalog_.Remove(collection->uuid());
   }
+  PERIGEE_RETURN_IF_ERROR(storage::CheckLogConnection(
+      *directory_, {.epoch = state->epoch, .applied_lsn = state->min_applied_lsn()}));
   DatabaseRecovery recovery(environment_, catalog_);
   PERIGEE_RETURN_IF_ERROR(recovery.LoadCollections(*state));
   warnings_ = recovery.warnings();

@@ -23,7 +23,7 @@ absl::Duration DatabaseMaintenance::RunOnce() {
     FreezeForLog();
   }
   absl::Duration pause = absl::InfiniteDuration();
-  if (SealOne(&pause) || RewriteOne()) {
+  if (SealOne(&pause) || RewriteOne(&pause)) {
     return absl::ZeroDuration();
   }
   return pause;
@@ -58,22 +58,38 @@ bool DatabaseMaintenance::SealOne(absl::Duration* pause) {
   return false;
 }
 
-bool DatabaseMaintenance::RewriteOne() {
+bool DatabaseMaintenance::RewriteOne(absl::Duration* pause) {
   for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
-    absl::Duration pause = absl::InfiniteDuration();
-    if (!Due(collection->uuid(), &pause) || !collection->ClaimRewrite()) {
+    absl::Duration seal_pause = absl::InfiniteDuration();
+    if (!Due(collection->uuid(), &seal_pause) || !RewriteDue(collection->uuid(), pause) ||
+        !collection->ClaimRewrite()) {
       continue;
     }
     const absl::Cleanup release = [&collection] { collection->ReleaseRewrite(); };
     const absl::StatusOr<bool> rewritten = RewriteSegments(collection, RewriteGoal::kWorthwhile);
     if (!rewritten.ok() && !collection->stop_requested()) {
-      // The old segments serve on; the next seal or open tries again.
+      // The old segments serve on. A full disk may have room later, so that a rebuild must not
+      // depend on further writes.
       Log(LogLevel::kWarning, "compaction.failed", std::string(rewritten.status().message()));
+      absl::MutexLock lock(&mutex_);
+      rewrites_not_before_[collection->uuid()] =
+          absl::Now() + environment_.tuning.rewrite_retry_pause;
+      *pause = std::min(*pause, environment_.tuning.rewrite_retry_pause);
     }
     if (rewritten.ok() && *rewritten) {
       return true;
     }
   }
+  return false;
+}
+
+bool DatabaseMaintenance::RewriteDue(const storage::Uuid& collection, absl::Duration* pause) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = rewrites_not_before_.find(collection);
+  if (found == rewrites_not_before_.end() || found->second <= absl::Now()) {
+    return true;
+  }
+  *pause = std::min(*pause, found->second - absl::Now());
   return false;
 }
 

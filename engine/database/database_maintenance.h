@@ -7,7 +7,8 @@
 //  1. Sealing goes before rewriting, because writers may be waiting for it.
 //  2. A failed seal is tried again after each pause of seal_retry_pauses, with a new file; after
 //     the last one the database takes no writes (storage.md 3).
-//  3. Work for a dropped collection or a closing database ends quietly.
+//  3. A failed rewrite is tried again after rewrite_retry_pause, for ever: the old segments serve on.
+//  4. Work for a dropped collection or a closing database ends quietly.
 //
 // Thread-safety: RunOnce may run on several threads at once; the claims of CollectionCore keep them
 // from doing the same work.
@@ -51,7 +52,9 @@ class DatabaseMaintenance {
 
   void FreezeForLog();
   bool SealOne(absl::Duration* pause);
-  bool RewriteOne();
+  bool RewriteOne(absl::Duration* pause);
+  /// Whether the last failed rewrite of the collection is long enough ago.
+  bool RewriteDue(const storage::Uuid& collection, absl::Duration* pause) const;
 
   CollectionEnvironment& environment_;
   CollectionCatalog& catalog_;
@@ -59,6 +62,7 @@ class DatabaseMaintenance {
   const uint64_t log_bytes_max_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<storage::Uuid, Retry> retries_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<storage::Uuid, absl::Time> rewrites_not_before_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace perigee::engine

@@ -88,12 +88,17 @@ absl::Status DatabaseRecovery::LoadCollection(const storage::CollectionEntry& en
           {uuid, segment.row_count, Broken(std::string(opened.status().message()))});
       continue;
     }
+    for (const std::string& problem : (*opened)->problems()) {
+      warnings_.push_back(absl::StrCat("collection '", entry.name, "': ", problem));
+    }
+    if ((*opened)->read_only()) {
+      warnings_.push_back(absl::StrCat("collection '", entry.name, "': segment ", uuid.ToString(),
+                                       " was written by a later version with features that allow "
+                                       "this one to search it, not to rewrite it"));
+    }
     if (segment.stamped_lsn > entry.applied_lsn) {
       pending_[{entry.uuid, segment.stamped_lsn}].push_back({*std::move(opened), segment});
       continue;
-    }
-    for (const std::string& problem : (*opened)->problems()) {
-      warnings_.push_back(absl::StrCat("collection '", entry.name, "': ", problem));
     }
     state.segments.sealed.push_back(*std::move(opened));
   }

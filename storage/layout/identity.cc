@@ -27,13 +27,6 @@ absl::Status Damaged(std::string_view what) {
   return ErrorWithReason(ErrorReason::kDamaged, absl::StrCat("IDENTITY: ", Absl(what)));
 }
 
-absl::Status UnknownFeature(std::string_view mask, uint64_t bits) {
-  return ErrorWithReason(
-      ErrorReason::kUnknownFormat,
-      absl::StrCat("the directory uses ", Absl(mask), " feature ", std::countr_zero(bits),
-                   ", which this version does not know; open it with a later version"));
-}
-
 }  // namespace
 
 absl::Status ValidateCreationParameters(const CreationParameters& parameters) {
@@ -76,9 +69,9 @@ std::string EncodeIdentity(const Identity& identity) {
   writer.Bytes(kMagic);
   writer.U32(identity.format_version);
   writer.U32(0);
-  writer.U64(identity.compat_features);
-  writer.U64(identity.ro_compat_features);
-  writer.U64(identity.incompat_features);
+  writer.U64(identity.features.compat);
+  writer.U64(identity.features.ro_compat);
+  writer.U64(identity.features.incompat);
   writer.Bytes(identity.database_uuid.bytes());
   writer.U64(identity.creation.log_file_bytes);
   writer.U64(identity.creation.reserve_bytes);
@@ -112,12 +105,10 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes) {
                      "; this version knows ", kLayoutFormatVersion));
   }
   reader.Zeros(4);
-  identity.compat_features = reader.U64();
-  identity.ro_compat_features = reader.U64();
-  identity.incompat_features = reader.U64();
-  if (identity.incompat_features != 0) {
-    return UnknownFeature("incompat", identity.incompat_features);
-  }
+  identity.features.compat = reader.U64();
+  identity.features.ro_compat = reader.U64();
+  identity.features.incompat = reader.U64();
+  PERIGEE_RETURN_IF_ERROR(CheckIncompatFeatures(identity.features, "IDENTITY"));
   PERIGEE_RETURN_IF_ERROR(reader.status());  // a failed reader has no sixteen bytes to give
   identity.database_uuid = Uuid::FromBytes(reader.Bytes(Uuid::kBytes));
   identity.creation.log_file_bytes = reader.U64();
@@ -136,10 +127,7 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes) {
 }
 
 absl::Status CheckWritable(const Identity& identity) {
-  if (identity.ro_compat_features != 0) {
-    return UnknownFeature("ro_compat", identity.ro_compat_features);
-  }
-  return absl::OkStatus();
+  return CheckRoCompatFeatures(identity.features, "IDENTITY");
 }
 
 uint32_t BucketOf(uint64_t bucket_seed, std::string_view encoded_id) {

@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/encoding/uuid.h"
+#include "storage/layout/feature_masks.h"
 
 namespace perigee::storage {
 
@@ -48,9 +49,7 @@ enum class BucketFunction : uint32_t { kSha256 = 1 };
 
 struct Identity {
   uint32_t format_version = kLayoutFormatVersion;
-  uint64_t compat_features = 0;     ///< unknown bits are ignored
-  uint64_t ro_compat_features = 0;  ///< unknown bits allow reading only
-  uint64_t incompat_features = 0;   ///< unknown bits are refused
+  FeatureMasks features = {};
   Uuid database_uuid = {};
   CreationParameters creation = {};
   BucketFunction bucket_function = BucketFunction::kSha256;

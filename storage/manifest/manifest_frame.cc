@@ -43,9 +43,9 @@ struct RecordHeader {
   uint32_t payload_bytes = 0;
 };
 
-// The header at `offset` if it is one of this file and of this place.
-std::optional<RecordHeader> HeaderAt(std::span<const std::byte> bytes, uint64_t salt,
-                                     uint64_t offset) {
+// The header at `offset` if it is one of this file, whatever place it was written for.
+std::optional<RecordHeader> AnyHeaderAt(std::span<const std::byte> bytes, uint64_t salt,
+                                        uint64_t offset) {
   if (offset > bytes.size() || bytes.size() - offset < kManifestRecordHeaderBytes) {
     return std::nullopt;
   }
@@ -64,10 +64,17 @@ std::optional<RecordHeader> HeaderAt(std::span<const std::byte> bytes, uint64_t 
   std::copy(hash.begin(), hash.end(), header.record.hash.begin());
   header.record.offset = reader.U64();
   if (reader.U64() != kRecordMagic || !reader.ok() || record_salt != salt ||
-      header.record.offset != offset || header.payload_bytes > kManifestEditBytesMax) {
+      header.payload_bytes > kManifestEditBytesMax) {
     return std::nullopt;
   }
   return header;
+}
+
+// The header at `offset` if it is one of this file and of this place.
+std::optional<RecordHeader> HeaderAt(std::span<const std::byte> bytes, uint64_t salt,
+                                     uint64_t offset) {
+  std::optional<RecordHeader> header = AnyHeaderAt(bytes, salt, offset);
+  return header && header->record.offset == offset ? header : std::nullopt;
 }
 
 // Whether payload and padding of the record are in the file and as they were written.
@@ -88,10 +95,12 @@ bool Holds(std::span<const std::byte> bytes, RecordHeader& header) {
   return zero && Sha256Half(header.record.payload) == header.record.hash;
 }
 
-// Offset of a record header of this file in a later block; 0 when there is none.
-uint64_t LaterHeader(std::span<const std::byte> bytes, uint64_t salt, uint64_t offset) {
-  for (uint64_t at = offset + kManifestBlockBytes; at < bytes.size(); at += kManifestBlockBytes) {
-    if (HeaderAt(bytes, salt, at)) {
+// Offset of a record header of this file in a later block, or of one that stands at `offset` and
+// belongs elsewhere, which no crash leaves either; 0 when there is none.
+uint64_t StrangeHeader(std::span<const std::byte> bytes, uint64_t salt, uint64_t offset) {
+  for (uint64_t at = offset; at < bytes.size(); at += kManifestBlockBytes) {
+    const std::optional<RecordHeader> header = AnyHeaderAt(bytes, salt, at);
+    if (header && (at != offset || header->record.offset != offset)) {
       return at;
     }
   }
@@ -102,8 +111,8 @@ uint64_t LaterHeader(std::span<const std::byte> bytes, uint64_t salt, uint64_t o
 absl::Status JudgeTail(std::span<const std::byte> bytes, std::string_view file, uint64_t salt,
                        const ManifestScan& scan) {
   const uint64_t offset = scan.end_offset;
-  if (const uint64_t later = LaterHeader(bytes, salt, offset); later != 0) {
-    return Damaged(file, absl::StrCat("record at ", offset, " is damaged, the one at ", later,
+  if (const uint64_t other = StrangeHeader(bytes, salt, offset); other != 0) {
+    return Damaged(file, absl::StrCat("record at ", offset, " is damaged, the one at ", other,
                                       " proves that it was committed"));
   }
   if (const auto header = HeaderAt(bytes, salt, offset);

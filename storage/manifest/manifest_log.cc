@@ -152,11 +152,8 @@ absl::Status ManifestLog::Load() {
     return ErrorWithReason(ErrorReason::kDamaged,
                            absl::StrCat(name, " is not the file that CURRENT names"));
   }
-  if (!options_.read_only && scan.header.features.ro_compat != 0) {
-    return ErrorWithReason(
-        ErrorReason::kUnknownFormat,
-        absl::StrCat(name, " has features that allow this version to read only: mask ",
-                     scan.header.features.ro_compat, "; open the database read-only"));
+  if (!options_.read_only) {
+    PERIGEE_RETURN_IF_ERROR(CheckRoCompatFeatures(scan.header.features, name));
   }
   if (options_.read_only && !scan.last_durable) {
     scan.records.pop_back();  // what a crash could still take back is not shown

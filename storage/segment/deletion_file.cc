@@ -159,6 +159,7 @@ absl::StatusOr<DeletionFile> DecodeDeletionFile(std::span<const std::byte> bytes
   }
   PERIGEE_RETURN_IF_ERROR(CheckIncompatFeatures(features, "deletion file"));
   DeletionFile file;
+  file.read_only = HasUnknownRoCompat(features);
   file.database_uuid = ReadUuid(reader);
   file.segment_uuid = ReadUuid(reader);
   file.deletion_uuid = ReadUuid(reader);

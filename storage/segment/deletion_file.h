@@ -42,6 +42,9 @@ struct DeletionFile {
   uint64_t complete_lsn = 0;  ///< every death up to here is listed
   uint64_t segment_rows = 0;
   std::vector<DeadRow> dead_rows = {};
+  /// Read with ro_compat features that this version does not know: the segment may be searched,
+  /// and nothing may replace this generation. Never written.
+  bool read_only = false;
 
   friend bool operator==(const DeletionFile&, const DeletionFile&) = default;
 };

@@ -183,27 +183,6 @@ uint32_t SectionFlagsOf(SectionKind kind) {
              : 0;
 }
 
-absl::Status CheckIncompatFeatures(const FeatureMasks& masks, std::string_view file) {
-  const uint64_t unknown = masks.incompat & ~kIncompatKnown;
-  if (unknown == 0) {
-    return absl::OkStatus();
-  }
-  std::string names;
-  for (int bit = 0; bit < 64; ++bit) {
-    const uint64_t mask = uint64_t{1} << bit;
-    if ((unknown & mask) == 0) {
-      continue;
-    }
-    absl::StrAppend(&names, names.empty() ? "" : ", ",
-                    mask == kIncompatEncryption ? "encryption"
-                    : mask == kIncompatCodebook ? "external codebook"
-                                                : absl::StrCat("incompat feature ", bit));
-  }
-  return ErrorWithReason(ErrorReason::kUnknownFormat,
-                         absl::StrCat(Absl(file), " needs what this version does not know: ", names,
-                                      "; open it with a newer version"));
-}
-
 uint64_t SectionEntry::page_count() const {
   return length / checksum_page_bytes + (length % checksum_page_bytes != 0 ? 1 : 0);
 }

@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/encoding/uuid.h"
+#include "storage/layout/feature_masks.h"
 #include "storage/layout/identity.h"
 
 namespace perigee::storage {
@@ -78,26 +79,6 @@ inline constexpr uint32_t kSectionDerived = 1;    ///< can be rebuilt from the o
 inline constexpr uint32_t kSectionIgnorable = 2;  ///< a reader that does not know the kind skips it
 /// The flags every section of this kind carries.
 uint32_t SectionFlagsOf(SectionKind kind);
-
-/// Feature masks (F6). Unknown `compat` bits are ignored, unknown `ro_compat` bits make the segment
-/// read-only (it may be searched, not rewritten), unknown `incompat` bits refuse.
-struct FeatureMasks {
-  uint64_t compat = 0;
-  uint64_t ro_compat = 0;
-  uint64_t incompat = 0;
-
-  friend bool operator==(const FeatureMasks&, const FeatureMasks&) = default;
-};
-
-/// Features that have a name; the name goes into the refusal of a reader that lacks them.
-inline constexpr uint64_t kIncompatEncryption = 1;  ///< reserved: pages are AES-256-GCM
-inline constexpr uint64_t kIncompatCodebook = 2;    ///< reserved: codec outside the file (N18)
-inline constexpr uint64_t kIncompatKnown = 0;
-inline constexpr uint64_t kRoCompatKnown = 0;
-
-/// kUnimplemented (kUnknownFormat) naming `file` and the features when `masks` has incompat
-/// bits that this version does not know.
-absl::Status CheckIncompatFeatures(const FeatureMasks& masks, std::string_view file);
 
 struct SegmentHeader {
   uint32_t format_version = kSegmentFormatVersion;

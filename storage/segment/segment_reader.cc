@@ -116,7 +116,7 @@ absl::Status SegmentReader::Load(const SegmentExpectation& expected,
   }
   header_ = *header;
   footer_ = *footer;
-  read_only_ = (header_.features.ro_compat & ~kRoCompatKnown) != 0;
+  read_only_ = HasUnknownRoCompat(header_.features);
   all_sections_ = *std::move(sections);
   sections_.clear();
   for (const SectionEntry& section : all_sections_) {

@@ -10,6 +10,7 @@
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
+#include "storage/layout/feature_masks.h"
 
 namespace perigee::storage {
 namespace {
@@ -70,8 +71,10 @@ absl::StatusOr<LogFileHeader> DecodeLogFileHeader(std::span<const std::byte> blo
     return Damaged("log file header does not match its checksum");
   }
   const uint32_t version = reader.U32();
-  reader.U64();  // an unknown compat feature may be ignored
-  const uint64_t unknown = reader.U64() | reader.U64();
+  FeatureMasks features;
+  features.compat = reader.U64();
+  features.ro_compat = reader.U64();
+  features.incompat = reader.U64();
   LogFileHeader header;
   const std::span<const std::byte> uuid = reader.Bytes(Uuid::kBytes);
   header.number = reader.U64();
@@ -85,12 +88,14 @@ absl::StatusOr<LogFileHeader> DecodeLogFileHeader(std::span<const std::byte> blo
   header.chain = reader.U32();
   header.durable_lsn = reader.U64();
   const uint32_t cipher = reader.U32();
-  if (version != kHeaderVersion || unknown != 0 || cipher != 0) {
+  if (version != kHeaderVersion || cipher != 0) {
     return ErrorWithReason(
         ErrorReason::kUnknownFormat,
-        absl::StrCat("log file has version ", version, ", features ", unknown, ", cipher ", cipher,
-                     "; this program knows version ", kHeaderVersion, " without features"));
+        absl::StrCat("log file has version ", version, ", cipher ", cipher,
+                     "; this program knows version ", kHeaderVersion, " without a cipher"));
   }
+  PERIGEE_RETURN_IF_ERROR(CheckIncompatFeatures(features, "log file"));
+  PERIGEE_RETURN_IF_ERROR(CheckRoCompatFeatures(features, "log file"));  // it is opened to go on
   reader.Zeros(kLogBlockBytes - reader.position());
   PERIGEE_RETURN_IF_ERROR(reader.Finish());
   header.database_uuid = Uuid::FromBytes(uuid);

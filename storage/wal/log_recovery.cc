@@ -126,7 +126,7 @@ class Recovery {
   absl::Status CheckNewLog() const {
     TailEvidence evidence = EvidenceAt(1);
     if (JudgeTail(evidence) == TailVerdict::kDamage) {
-      return Damaged(absl::StrCat("all log files are missing: records up to LSN ",
+      return Damaged(absl::StrCat("all files in wal/ are missing: records up to LSN ",
                                   std::max({evidence.manifest_durable_lsn,
                                             evidence.published_max_lsn, evidence.applied_lsn}),
                                   " were written"));

@@ -63,14 +63,14 @@ TEST_CASE("every cut and every flipped bit of an identity is refused") {
 TEST_CASE("other versions and features are told apart from damage") {
   Identity identity = NewIdentity({});
   CHECK(RefusalOf(WithByte(identity, 8, 2)) == ErrorReason::kUnknownFormat);
-  identity.compat_features = 1;
+  identity.features.compat = 1;
   CHECK(DecodeIdentity(AsBytes(EncodeIdentity(identity))).ok());
   CHECK(CheckWritable(identity).ok());
-  identity.ro_compat_features = 4;
+  identity.features.ro_compat = 4;
   const auto readable = DecodeIdentity(AsBytes(EncodeIdentity(identity)));
   REQUIRE(readable.ok());
   CHECK(GetErrorReason(CheckWritable(*readable)) == ErrorReason::kUnknownFormat);
-  identity.incompat_features = 1ULL << 63U;
+  identity.features.incompat = 1ULL << 63U;
   CHECK(RefusalOf(EncodeIdentity(identity)) == ErrorReason::kUnknownFormat);
 }
 
