@@ -34,6 +34,8 @@
 
 namespace perigee::storage {
 
+class IoWatch;
+
 /// One range of a batch read. `buffer` is filled from `offset`; `bytes_read` is set by the call.
 struct ReadRequest {
   uint64_t offset = 0;
@@ -173,6 +175,8 @@ class FileSystem {
 
   /// "posix", "io_uring" or "simulated".
   virtual const char* name() const = 0;
+  /// Where to see which calls hang; null for a file system whose calls do not.
+  virtual const IoWatch* watch() const { return nullptr; }
 
  protected:
   virtual absl::StatusOr<std::unique_ptr<File>> DoOpen(const std::string& path,

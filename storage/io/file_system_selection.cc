@@ -39,10 +39,16 @@ absl::Status ProbeUring() {
 }
 
 absl::StatusOr<SelectedFileSystem> SelectFileSystem(BackendChoice choice) {
+  return SelectFileSystemKnowing(choice,
+                                 choice == BackendChoice::kPosix ? absl::OkStatus() : ProbeUring());
+}
+
+absl::StatusOr<SelectedFileSystem> SelectFileSystemKnowing(BackendChoice choice,
+                                                           const absl::Status& probed) {
   SelectedFileSystem selected;
   if (choice == BackendChoice::kPosix) {
     selected = Posix("asked for");
-  } else if (const absl::Status probed = ProbeUring(); probed.ok()) {
+  } else if (probed.ok()) {
     selected = {std::make_unique<UringFileSystem>(), "io_uring"};
   } else if (choice == BackendChoice::kIoUring) {
     return probed;

@@ -27,6 +27,10 @@ struct SelectedFileSystem {
 /// kIoUring fails with the kernel's reason where it is refused.
 absl::StatusOr<SelectedFileSystem> SelectFileSystem(BackendChoice choice);
 
+/// As SelectFileSystem, with `probed` as what ProbeUring says.
+absl::StatusOr<SelectedFileSystem> SelectFileSystemKnowing(BackendChoice choice,
+                                                           const absl::Status& probed);
+
 /// Ok when this process can use io_uring, else the reason.
 absl::Status ProbeUring();
 

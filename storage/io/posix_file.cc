@@ -86,8 +86,9 @@ absl::StatusOr<OpenedDescriptor> OpenDescriptor(const std::string& path,
   return opened;
 }
 
-PosixFile::PosixFile(std::string path, const OpenedDescriptor& opened)
-    : path_(std::move(path)), opened_(opened) {}
+PosixFile::PosixFile(std::string path, const OpenedDescriptor& opened,
+                     std::shared_ptr<IoWatch> watch)
+    : path_(std::move(path)), opened_(opened), watch_(std::move(watch)) {}
 
 PosixFile::~PosixFile() {
   // A failed close loses nothing that Sync promised; after EINTR the descriptor is gone on Linux.
@@ -95,7 +96,8 @@ PosixFile::~PosixFile() {
 }
 
 absl::StatusOr<size_t> PosixFile::DoRead(uint64_t offset, std::span<std::byte> buffer,
-                                         IoSite /*site*/) {
+                                         IoSite site) {
+  const IoWatch::Call call(watch(), "read", site);
   const ssize_t count = ReadFully(
       [this](uint64_t at, std::span<std::byte> rest) -> ssize_t {
         const ssize_t result =
@@ -117,8 +119,8 @@ absl::Status PosixFile::DoReadBatch(std::span<ReadRequest> requests, IoSite site
   return absl::OkStatus();
 }
 
-absl::Status PosixFile::DoWrite(uint64_t offset, std::span<const std::byte> bytes,
-                                IoSite /*site*/) {
+absl::Status PosixFile::DoWrite(uint64_t offset, std::span<const std::byte> bytes, IoSite site) {
+  const IoWatch::Call call(watch(), "write", site);
   const int result = WriteFully(
       [this](uint64_t at, std::span<const std::byte> rest) -> ssize_t {
         const ssize_t count =
@@ -129,7 +131,8 @@ absl::Status PosixFile::DoWrite(uint64_t offset, std::span<const std::byte> byte
   return result == 0 ? absl::OkStatus() : ErrnoStatus(-result, "write", path_);
 }
 
-absl::Status PosixFile::DoSync(IoSite /*site*/) {
+absl::Status PosixFile::DoSync(IoSite site) {
+  const IoWatch::Call call(watch(), "sync", site);
   // Interrupted is not failed: fdatasync has not reported, and consumed, an error then.
   int result = 0;
   do {
@@ -138,7 +141,8 @@ absl::Status PosixFile::DoSync(IoSite /*site*/) {
   return result == 0 ? absl::OkStatus() : ErrnoStatus(errno, "sync", path_);
 }
 
-absl::StatusOr<uint64_t> PosixFile::DoSize(IoSite /*site*/) {
+absl::StatusOr<uint64_t> PosixFile::DoSize(IoSite site) {
+  const IoWatch::Call call(watch(), "size", site);
   struct stat status = {};
   if (fstat(descriptor(), &status) != 0) {
     return ErrnoStatus(errno, "size", path_);
@@ -146,7 +150,8 @@ absl::StatusOr<uint64_t> PosixFile::DoSize(IoSite /*site*/) {
   return static_cast<uint64_t>(status.st_size);
 }
 
-absl::Status PosixFile::DoTruncate(uint64_t size, IoSite /*site*/) {
+absl::Status PosixFile::DoTruncate(uint64_t size, IoSite site) {
+  const IoWatch::Call call(watch(), "truncate", site);
   int result = 0;
   do {
     result = ftruncate(descriptor(), static_cast<off_t>(size));

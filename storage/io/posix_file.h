@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "storage/io/file_system.h"
+#include "storage/io/io_watch.h"
 
 namespace perigee::storage {
 
@@ -31,8 +32,9 @@ absl::StatusOr<OpenedDescriptor> OpenDescriptor(const std::string& path,
 
 class PosixFile : public File {
  public:
-  /// Takes the descriptor over.
-  PosixFile(std::string path, const OpenedDescriptor& opened);
+  /// Takes the descriptor over. Calls are noted in `watch`, which may be null.
+  PosixFile(std::string path, const OpenedDescriptor& opened,
+            std::shared_ptr<IoWatch> watch = nullptr);
   ~PosixFile() override;
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
@@ -50,10 +52,12 @@ class PosixFile : public File {
 
  protected:
   int descriptor() const { return opened_.descriptor; }
+  IoWatch* watch() const { return watch_.get(); }
 
  private:
   const std::string path_;
   const OpenedDescriptor opened_;
+  const std::shared_ptr<IoWatch> watch_;
 };
 
 }  // namespace perigee::storage

@@ -83,16 +83,19 @@ class PosixFileLock final : public FileLock {
 
 absl::StatusOr<std::unique_ptr<File>> PosixFileSystem::DoOpen(const std::string& path,
                                                               const OpenOptions& options,
-                                                              IoSite /*site*/) {
+                                                              IoSite site) {
+  const IoWatch::Call call(watch_.get(), "open", site);
   PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened, OpenDescriptor(path, options));
-  return std::make_unique<PosixFile>(path, opened);
+  return std::make_unique<PosixFile>(path, opened, watch_);
 }
 
-absl::Status PosixFileSystem::DoCreateDirectory(const std::string& path, IoSite /*site*/) {
+absl::Status PosixFileSystem::DoCreateDirectory(const std::string& path, IoSite site) {
+  const IoWatch::Call call(watch_.get(), "create directory", site);
   return Outcome(mkdir(path.c_str(), kDirectoryMode), "create directory", path);
 }
 
-absl::Status PosixFileSystem::DoSyncDirectory(const std::string& path, IoSite /*site*/) {
+absl::Status PosixFileSystem::DoSyncDirectory(const std::string& path, IoSite site) {
+  const IoWatch::Call call(watch_.get(), "sync directory", site);
   const ScopedDescriptor directory(OpenDirectory(path));
   if (directory.get() < 0) {
     return ErrnoStatus(errno, "open directory", path);
@@ -105,26 +108,30 @@ absl::Status PosixFileSystem::DoSyncDirectory(const std::string& path, IoSite /*
 }
 
 absl::Status PosixFileSystem::DoRename(const std::string& from, const std::string& to,
-                                       IoSite /*site*/) {
+                                       IoSite site) {
+  const IoWatch::Call call(watch_.get(), "rename", site);
   return Outcome(renameat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str()), "rename",
                  absl::StrCat(from, " to ", to));
 }
 
-absl::Status PosixFileSystem::DoLink(const std::string& from, const std::string& to,
-                                     IoSite /*site*/) {
+absl::Status PosixFileSystem::DoLink(const std::string& from, const std::string& to, IoSite site) {
+  const IoWatch::Call call(watch_.get(), "link", site);
   return Outcome(linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0), "link",
                  absl::StrCat(from, " to ", to));
 }
 
-absl::Status PosixFileSystem::DoRemoveFile(const std::string& path, IoSite /*site*/) {
+absl::Status PosixFileSystem::DoRemoveFile(const std::string& path, IoSite site) {
+  const IoWatch::Call call(watch_.get(), "remove", site);
   return Outcome(unlinkat(AT_FDCWD, path.c_str(), 0), "remove", path);
 }
 
-absl::Status PosixFileSystem::DoRemoveDirectory(const std::string& path, IoSite /*site*/) {
+absl::Status PosixFileSystem::DoRemoveDirectory(const std::string& path, IoSite site) {
+  const IoWatch::Call call(watch_.get(), "remove directory", site);
   return Outcome(unlinkat(AT_FDCWD, path.c_str(), AT_REMOVEDIR), "remove directory", path);
 }
 
-absl::StatusOr<FileStatus> PosixFileSystem::DoStat(const std::string& path, IoSite /*site*/) {
+absl::StatusOr<FileStatus> PosixFileSystem::DoStat(const std::string& path, IoSite site) {
+  const IoWatch::Call call(watch_.get(), "stat", site);
   struct stat status = {};
   if (fstatat(AT_FDCWD, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return ErrnoStatus(errno, "stat", path);
@@ -137,7 +144,8 @@ absl::StatusOr<FileStatus> PosixFileSystem::DoStat(const std::string& path, IoSi
 }
 
 absl::StatusOr<std::vector<std::string>> PosixFileSystem::DoList(const std::string& path,
-                                                                 IoSite /*site*/) {
+                                                                 IoSite site) {
+  const IoWatch::Call call(watch_.get(), "list", site);
   ScopedDescriptor descriptor(OpenDirectory(path));
   if (descriptor.get() < 0) {
     return ErrnoStatus(errno, "list", path);
@@ -170,7 +178,8 @@ absl::StatusOr<std::vector<std::string>> PosixFileSystem::DoList(const std::stri
 }
 
 absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::DoLock(const std::string& path,
-                                                                  IoSite /*site*/) {
+                                                                  IoSite site) {
+  const IoWatch::Call call(watch_.get(), "lock", site);
   PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened,
                            OpenDescriptor(path, {.mode = OpenMode::kReadWrite}));
   ScopedDescriptor descriptor(opened.descriptor);
@@ -187,7 +196,8 @@ absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::DoLock(const std::str
   return std::make_unique<PosixFileLock>(descriptor.Release());
 }
 
-absl::StatusOr<SpaceStatus> PosixFileSystem::DoSpace(const std::string& path, IoSite /*site*/) {
+absl::StatusOr<SpaceStatus> PosixFileSystem::DoSpace(const std::string& path, IoSite site) {
+  const IoWatch::Call call(watch_.get(), "statfs", site);
   struct statfs status = {};
   int result = 0;
   do {

@@ -4,7 +4,7 @@
 // directory calls of the kernel. UringFileSystem is this one with other open files.
 //
 // Invariants: as file_system.h. Files are made with mode 0600, directories with 0700.
-// Thread-safety: stateless; may be used from every thread.
+// Thread-safety: may be used from every thread.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "storage/io/file_system.h"
+#include "storage/io/io_watch.h"
 
 namespace perigee::storage {
 
@@ -30,6 +31,13 @@ class PosixFileSystem : public FileSystem {
   absl::StatusOr<std::unique_ptr<FileLock>> DoLock(const std::string& path, IoSite site) override;
   absl::StatusOr<SpaceStatus> DoSpace(const std::string& path, IoSite site) override;
   const char* name() const override { return "posix"; }
+  const IoWatch* watch() const override { return watch_.get(); }
+
+ protected:
+  const std::shared_ptr<IoWatch>& shared_watch() const { return watch_; }
+
+ private:
+  const std::shared_ptr<IoWatch> watch_ = std::make_shared<IoWatch>();  // shared with open files
 };
 
 /// Whether a file system with this statfs type keeps its data on another machine or in another

@@ -8,7 +8,7 @@
 
 #include "storage/io/errno_status.h"
 #include "storage/io/full_transfer.h"
-#include "storage/io/uring_ring.h"
+#include "storage/io/thread_ring.h"
 
 namespace perigee::storage {
 namespace {
@@ -24,12 +24,13 @@ bool ShouldRepeat(int32_t result) {
 
 absl::StatusOr<size_t> UringFile::DoRead(uint64_t offset, std::span<std::byte> buffer,
                                          IoSite site) {
-  UringRing* ring = UringRing::OfThisThread();
-  if (ring == nullptr) {
+  const ThreadRing ring;
+  if (!ring) {
     return PosixFile::DoRead(offset, buffer, site);
   }
+  const IoWatch::Call call(watch(), "read", site);
   const ssize_t count = ReadFully(
-      [this, ring](uint64_t at, std::span<std::byte> rest) -> ssize_t {
+      [this, &ring](uint64_t at, std::span<std::byte> rest) -> ssize_t {
         UringOperation operation{.kind = UringOperation::Kind::kRead,
                                  .descriptor = descriptor(),
                                  .offset = at,
@@ -46,13 +47,14 @@ absl::StatusOr<size_t> UringFile::DoRead(uint64_t offset, std::span<std::byte> b
 }
 
 absl::Status UringFile::DoReadBatch(std::span<ReadRequest> requests, IoSite site) {
-  UringRing* ring = UringRing::OfThisThread();
-  if (ring == nullptr) {
+  const ThreadRing ring;
+  if (!ring) {
     return PosixFile::DoReadBatch(requests, site);
   }
+  const IoWatch::Call call(watch(), "read", site);
   std::vector<UringOperation> operations;
   const int result = ReadBatchFully(
-      [this, ring, &operations](std::span<ReadPart> parts) {
+      [this, &ring, &operations](std::span<ReadPart> parts) {
         operations.clear();
         for (const ReadPart& part : parts) {
           operations.push_back({.kind = UringOperation::Kind::kRead,
@@ -71,12 +73,13 @@ absl::Status UringFile::DoReadBatch(std::span<ReadRequest> requests, IoSite site
 }
 
 absl::Status UringFile::DoWrite(uint64_t offset, std::span<const std::byte> bytes, IoSite site) {
-  UringRing* ring = UringRing::OfThisThread();
-  if (ring == nullptr) {
+  const ThreadRing ring;
+  if (!ring) {
     return PosixFile::DoWrite(offset, bytes, site);
   }
+  const IoWatch::Call call(watch(), "write", site);
   const int result = WriteFully(
-      [this, ring](uint64_t at, std::span<const std::byte> rest) -> ssize_t {
+      [this, &ring](uint64_t at, std::span<const std::byte> rest) -> ssize_t {
         UringOperation operation{.kind = UringOperation::Kind::kWrite,
                                  .descriptor = descriptor(),
                                  .offset = at,
@@ -90,10 +93,11 @@ absl::Status UringFile::DoWrite(uint64_t offset, std::span<const std::byte> byte
 }
 
 absl::Status UringFile::DoSync(IoSite site) {
-  UringRing* ring = UringRing::OfThisThread();
-  if (ring == nullptr) {
+  const ThreadRing ring;
+  if (!ring) {
     return PosixFile::DoSync(site);
   }
+  const IoWatch::Call call(watch(), "sync", site);
   UringOperation operation{.kind = UringOperation::Kind::kDataSync, .descriptor = descriptor()};
   do {
     ring->Run(operation);

@@ -12,8 +12,9 @@ absl::StatusOr<std::unique_ptr<File>> UringFileSystem::DoOpen(const std::string&
   if (options.one_at_a_time) {
     return PosixFileSystem::DoOpen(path, options, site);
   }
+  const IoWatch::Call call(shared_watch().get(), "open", site);
   PERIGEE_ASSIGN_OR_RETURN(const OpenedDescriptor opened, OpenDescriptor(path, options));
-  return std::make_unique<UringFile>(path, opened);
+  return std::make_unique<UringFile>(path, opened, shared_watch());
 }
 
 }  // namespace perigee::storage
