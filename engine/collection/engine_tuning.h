@@ -47,6 +47,11 @@ struct EngineTuning {
   absl::Duration durable_mark_after = absl::Milliseconds(100);
   /// Edits after which the manifest goes on in a new file.
   uint64_t manifest_rollover_edits = 1'000;
+  /// A call to the disk that takes this long is told in the log and in status; this long, and the
+  /// database takes no more writes (U10). How often to look.
+  absl::Duration io_stalled_after = absl::Seconds(30);
+  absl::Duration io_failed_after = absl::Seconds(120);
+  absl::Duration io_check_every = absl::Seconds(1);
   /// Prepare log files on a thread of their own; tests that count calls want this off.
   bool log_preallocation = true;
 };

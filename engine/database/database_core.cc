@@ -77,6 +77,7 @@ absl::StatusOr<std::shared_ptr<DatabaseCore>> DatabaseCore::Open(storage::FileSy
   if (!opened.ok()) {
     return WithContext(opened, absl::StrCat("opening ", directory));
   }
+  core->StartStallWatch();
   return core;
 }
 
@@ -188,6 +189,18 @@ void DatabaseCore::StartThreads() {
   environment_->queue = queue_.get();
 }
 
+void DatabaseCore::StartStallWatch() {
+  const storage::IoWatch* watch = file_system_.watch();
+  if (watch != nullptr) {
+    stall_watch_ = std::make_unique<StallWatch>(
+        *watch,
+        StallWatch::Options{.stalled_after = tuning_.io_stalled_after,
+                            .failed_after = tuning_.io_failed_after,
+                            .check_every = tuning_.io_check_every},
+        [this](const absl::Status& status) { environment_->state.Fail(status); });
+  }
+}
+
 void DatabaseCore::OnGroupApplied(uint64_t last_lsn) {
   bool work = maintenance_->LogTooLarge();
   for (const std::shared_ptr<CollectionCore>& collection : environment_->touched) {
@@ -284,6 +297,10 @@ absl::StatusOr<DatabaseStatus> DatabaseCore::Status() const {
                         .log = log_.get(),
                         .io_backend = io_backend_,
                         .warnings = warnings_};
+  if (std::string stalled = stall_watch_ == nullptr ? "" : stall_watch_->stalled();
+      !stalled.empty()) {
+    sources.warnings.push_back(std::move(stalled));
+  }
   return MakeDatabaseStatus(sources);
 }
 
@@ -317,6 +334,9 @@ absl::Status DatabaseCore::Close() {
     scheduler_->Stop();
   }
   environment_->state.WaitIdle();
+  if (stall_watch_ != nullptr) {
+    stall_watch_->Stop();
+  }
   if (queue_ != nullptr) {
     queue_->Stop();
     // Without a queue the open was not finished, and the end of the log is not ours to seal.
@@ -334,6 +354,7 @@ absl::Status DatabaseCore::Close() {
 
 void DatabaseCore::LeakParts() {
   // The threads that these would join do not exist here, and their mutexes may be held for ever.
+  (void)stall_watch_.release();
   (void)scheduler_.release();
   (void)queue_.release();
   (void)log_.release();

@@ -29,6 +29,7 @@
 #include "engine/database/disk_space_guard.h"
 #include "engine/database/maintenance_scheduler.h"
 #include "engine/database/manifest_publisher.h"
+#include "engine/database/stall_watch.h"
 #include "perigee/options.h"
 #include "storage/io/file_system.h"
 #include "storage/layout/data_directory.h"
@@ -76,6 +77,7 @@ class DatabaseCore {
   void StartEnvironment(uint64_t epoch);
   absl::Status OpenLog(uint64_t published_max_lsn, class DatabaseRecovery& recovery);
   void StartThreads();
+  void StartStallWatch();
   void OnGroupApplied(uint64_t last_lsn);
   void LeakParts();
 
@@ -94,6 +96,7 @@ class DatabaseCore {
   std::unique_ptr<storage::GroupCommitQueue> queue_;
   std::unique_ptr<DatabaseMaintenance> maintenance_;
   std::unique_ptr<MaintenanceScheduler> scheduler_;
+  std::unique_ptr<StallWatch> stall_watch_;
   std::vector<std::string> warnings_;
   std::string io_backend_;
 

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "storage/io/file_system.h"
+#include "storage/io/io_watch.h"
 #include "tests/support/simulated_disk.h"
 #include "tests/support/simulated_inode.h"
 
@@ -50,6 +51,10 @@ class SimulatedFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<FileLock>> DoLock(const std::string& path, IoSite site) override;
   absl::StatusOr<SpaceStatus> DoSpace(const std::string& path, IoSite site) override;
   const char* name() const override { return "simulated"; }
+  const IoWatch* watch() const override { return watch_.get(); }
+  /// Lets a test note calls that hang.
+  void EnableWatch() { watch_ = std::make_shared<IoWatch>(); }
+  IoWatch* mutable_watch() const { return watch_.get(); }
 
   /// Calls so far, and those of them that can change what a crash leaves.
   uint64_t calls() const;
@@ -100,6 +105,7 @@ class SimulatedFileSystem final : public FileSystem {
   explicit SimulatedFileSystem(std::shared_ptr<SimulatedDisk> disk);
 
   std::shared_ptr<SimulatedDisk> disk_;  // shared with open files and locks
+  std::shared_ptr<IoWatch> watch_;
 };
 
 }  // namespace perigee::storage
