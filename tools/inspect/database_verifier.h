@@ -27,7 +27,7 @@ namespace perigee::tools::inspect {
 struct VerifyProgress {
   uint64_t bytes_done = 0;
   uint64_t bytes_total = 0;
-  std::string file;
+  std::string file = {};
 };
 
 struct VerifyOptions {
@@ -38,8 +38,8 @@ struct VerifyOptions {
 };
 
 struct CollectionFigures {
-  std::string name;
-  Uuid uuid;
+  std::string name = {};
+  Uuid uuid = {};
   uint64_t applied_lsn = 0;
   uint64_t segments = 0;
   uint64_t rows = 0;
@@ -48,20 +48,20 @@ struct CollectionFigures {
 };
 
 struct VerifyReport {
-  std::string directory;
+  std::string directory = {};
   /// An initialisation was cut short: there is no database yet, and none was lost.
   bool uninitialised = false;
-  std::optional<Identity> identity;
-  std::optional<Current> current;
+  std::optional<Identity> identity = {};
+  std::optional<Current> current = {};
   ManifestEnd manifest_end = ManifestEnd::kDamaged;
-  ManifestState manifest;  ///< version 0 when it could not be read
-  LogSummary log;
+  ManifestState manifest = {};  ///< version 0 when it could not be read
+  LogSummary log = {};
   uint64_t records_to_replay = 0;
-  std::vector<CollectionFigures> collections;
-  std::vector<DeepFigures> deep;
+  std::vector<CollectionFigures> collections = {};
+  std::vector<DeepFigures> deep = {};
   uint64_t bytes_read = 0;
   int passes = 0;
-  FindingList findings;
+  FindingList findings = {};
 };
 
 /// kNotFound without a directory, kFailedPrecondition when it holds no database and no trace of
@@ -72,13 +72,13 @@ absl::StatusOr<VerifyReport> VerifyDatabase(const std::string& directory,
 /// The manifest that CURRENT names, decoded and replayed; findings say what is wrong. Used by
 /// other commands too. Version 0 when nothing could be read.
 struct LoadedManifest {
-  std::optional<Identity> identity;
-  std::optional<Current> current;
+  std::optional<Identity> identity = {};
+  std::optional<Current> current = {};
   ManifestEnd end = ManifestEnd::kDamaged;
-  ManifestHeader header;
-  ManifestState state;
+  ManifestHeader header = {};
+  ManifestState state = {};
   /// Of the first record, which is the checkpoint.
-  ManifestState checkpoint;
+  ManifestState checkpoint = {};
   Hash checkpoint_parent = {};
 };
 LoadedManifest LoadManifest(const std::string& directory, FindingList& findings);

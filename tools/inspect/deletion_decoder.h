@@ -20,16 +20,16 @@
 namespace perigee::tools::inspect {
 
 struct DeletionContent {
-  Uuid database;
-  Uuid segment;
-  Uuid deletion;
+  Uuid database = {};
+  Uuid segment = {};
+  Uuid deletion = {};
   uint64_t generation = 0;
   uint64_t complete_lsn = 0;
   uint64_t segment_rows = 0;
   Hash header_hash = {};  ///< of the first 192 bytes, as the manifest has it
   uint64_t file_bytes = 0;
-  std::vector<uint32_t> rows;
-  std::vector<uint64_t> lsns;
+  std::vector<uint32_t> rows = {};
+  std::vector<uint64_t> lsns = {};
 };
 
 std::optional<DeletionContent> ReadDeletions(const std::string& path, FileFindings& findings);

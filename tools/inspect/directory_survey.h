@@ -21,12 +21,12 @@ namespace perigee::tools::inspect {
 struct DirectorySurvey {
   bool has_identity = false;
   bool has_current = false;
-  bool has_marker = false;          ///< tmp/INITIALISING
-  std::vector<uint64_t> manifests;  ///< numbers, ascending
-  std::vector<uint64_t> logs;
-  std::set<NamedFile> files;  ///< in seg/, del/ and book/
-  std::vector<std::string> temporaries;
-  std::vector<std::string> unknown;
+  bool has_marker = false;               ///< tmp/INITIALISING
+  std::vector<uint64_t> manifests = {};  ///< numbers, ascending
+  std::vector<uint64_t> logs = {};
+  std::set<NamedFile> files = {};  ///< in seg/, del/ and book/
+  std::vector<std::string> temporaries = {};
+  std::vector<std::string> unknown = {};
   uint64_t quarantined = 0;
 
   bool is_database() const { return has_identity && has_current; }

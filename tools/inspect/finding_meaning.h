@@ -14,9 +14,9 @@
 namespace perigee::tools::inspect {
 
 struct FindingMeaning {
-  std::string_view code;
-  std::string_view meaning;
-  std::string_view remedy;
+  std::string_view code = {};
+  std::string_view meaning = {};
+  std::string_view remedy = {};
 };
 
 /// The row of `code`; a general one for an unknown code.

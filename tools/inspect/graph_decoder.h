@@ -22,7 +22,7 @@ namespace perigee::tools::inspect {
 struct GraphExpectation {
   uint64_t rows = 0;
   const VectorSchema* schema = nullptr;
-  std::function<bool(uint32_t)> has_vector;
+  std::function<bool(uint32_t)> has_vector = {};
 };
 
 class Graph {

@@ -22,7 +22,7 @@ struct Identity {
   uint64_t compat = 0;
   uint64_t ro_compat = 0;
   uint64_t incompat = 0;
-  Uuid database;
+  Uuid database = {};
   uint64_t log_file_bytes = 0;
   uint64_t reserve_bytes = 0;
   uint32_t section_alignment = 0;
@@ -30,10 +30,10 @@ struct Identity {
 };
 
 struct Current {
-  std::string manifest_name;
+  std::string manifest_name = {};
   uint64_t manifest_number = 0;
-  Uuid database;
-  Uuid manifest_file;
+  Uuid database = {};
+  Uuid manifest_file = {};
 };
 
 inline constexpr uint64_t kIdentityBytes = 128;

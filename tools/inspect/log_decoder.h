@@ -25,7 +25,7 @@ namespace perigee::tools::inspect {
 inline constexpr uint64_t kLogBlock = 4096;
 
 struct LogHeader {
-  Uuid database;
+  Uuid database = {};
   uint64_t number = 0;
   uint64_t file_bytes = 0;
   uint64_t salt = 0;
@@ -53,7 +53,7 @@ struct RawRecord {
   uint16_t type = 0;
   uint32_t catalog_version = 0;
   uint64_t offset = 0;  ///< of the record in the file
-  std::string_view payload;
+  std::string_view payload = {};
 };
 
 inline constexpr uint16_t kDurableMark = 1;
@@ -70,9 +70,9 @@ struct LogGroup {
   uint32_t length = 0;
   uint32_t crc = 0;
   uint16_t flags = 0;
-  LogTrailer trailer;
-  std::vector<RawRecord> records;
-  std::shared_ptr<const std::string> bytes;  ///< what the records refer to
+  LogTrailer trailer = {};
+  std::vector<RawRecord> records = {};
+  std::shared_ptr<const std::string> bytes = {};  ///< what the records refer to
 };
 
 class LogFile {

@@ -22,7 +22,7 @@ namespace perigee::tools::inspect {
 
 /// What the rest of the directory says about its log.
 struct LogExpectation {
-  Uuid database;
+  Uuid database = {};
   uint64_t manifest_epoch = 0;
   uint64_t applied_lsn = 0;  ///< replay starts behind it
   uint64_t manifest_durable_lsn = 0;
@@ -50,8 +50,8 @@ struct LogFileSummary {
 };
 
 struct LogSummary {
-  std::vector<LogFileSummary> files;  ///< oldest first
-  std::vector<uint64_t> leftovers;    ///< numbers of files that are not part of the log
+  std::vector<LogFileSummary> files = {};  ///< oldest first
+  std::vector<uint64_t> leftovers = {};    ///< numbers of files that are not part of the log
   LogEnd end = LogEnd::kNone;
   uint64_t last_lsn = 0;
   uint64_t durable_lsn = 0;  ///< the D of D7

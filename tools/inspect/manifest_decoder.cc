@@ -64,6 +64,7 @@ bool DecodeHeader(std::string_view bytes, ManifestHeader& header, FileFindings& 
   return true;
 }
 
+// A record header of this file at `offset`, whatever place it names itself.
 std::optional<Frame> FrameAt(std::string_view bytes, uint64_t offset) {
   if (offset > bytes.size() || bytes.size() - offset < kRecordHeader) {
     return std::nullopt;
@@ -73,12 +74,12 @@ std::optional<Frame> FrameAt(std::string_view bytes, uint64_t offset) {
   Frame frame;
   frame.payload_bytes = U32At(head, 4);
   if (U32At(head, 0) != MaskedCrc32c(head.substr(4)) || head.substr(56, 8) != kRecordMagic ||
-      head.substr(24, kSaltBytes) != salt || U64At(head, 48) != offset ||
-      !IsZero(head.substr(18, 6)) || frame.payload_bytes > kManifestPayloadMax) {
+      head.substr(24, kSaltBytes) != salt || !IsZero(head.substr(18, 6)) ||
+      frame.payload_bytes > kManifestPayloadMax) {
     return std::nullopt;
   }
   frame.kind = U16At(head, 16);
-  frame.record.offset = offset;
+  frame.record.offset = U64At(head, 48);
   frame.record.version = U64At(head, 8);
   frame.record.kind = static_cast<ManifestRecordKind>(frame.kind);
   frame.record.hash = HashFrom(head.substr(32, 16));
@@ -141,6 +142,9 @@ ManifestEnd JudgeEnd(std::string_view bytes, uint64_t offset, FileFindings& find
     }
   }
   const std::optional<Frame> here = FrameAt(bytes, offset);
+  if (here.has_value() && here->record.offset != offset) {
+    return damaged(absl::StrCat("the header of the record at offset ", here->record.offset));
+  }
   if (here.has_value() && bytes.size() - offset > here->extent()) {
     return damaged(absl::StrCat("a record that does not hold, of ", here->extent(),
                                 " bytes, and bytes behind it"));
@@ -172,7 +176,7 @@ std::optional<ManifestContent> DecodeManifest(std::string_view bytes, FileFindin
   uint64_t offset = kManifestBlock;
   while (offset < bytes.size()) {
     std::optional<Frame> frame = FrameAt(bytes, offset);
-    if (!frame.has_value() || !Holds(bytes, *frame)) {
+    if (!frame.has_value() || frame->record.offset != offset || !Holds(bytes, *frame)) {
       break;
     }
     if (const std::string fault = SequenceFault(content.records, *frame); !fault.empty()) {

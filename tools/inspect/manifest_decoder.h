@@ -27,8 +27,8 @@ inline constexpr uint64_t kManifestFileMax = uint64_t{64} << 20U;
 struct ManifestHeader {
   uint64_t ro_compat = 0;
   uint64_t incompat = 0;
-  Uuid database;
-  Uuid file;
+  Uuid database = {};
+  Uuid file = {};
   uint64_t number = 0;
   uint64_t previous = 0;
 };
@@ -40,7 +40,7 @@ struct ManifestRecord {
   uint64_t version = 0;
   ManifestRecordKind kind = ManifestRecordKind::kEdit;
   Hash hash = {};
-  std::string_view payload;
+  std::string_view payload = {};
   bool marked = false;
 };
 
@@ -52,8 +52,8 @@ enum class ManifestEnd {
 };
 
 struct ManifestContent {
-  ManifestHeader header;
-  std::vector<ManifestRecord> records;
+  ManifestHeader header = {};
+  std::vector<ManifestRecord> records = {};
   ManifestEnd end = ManifestEnd::kDamaged;
   uint64_t end_offset = 0;  ///< where no further record holds
 };

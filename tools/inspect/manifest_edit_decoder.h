@@ -34,7 +34,7 @@ enum class ItemKind : uint16_t {
 };
 
 struct DeletionEntry {
-  Uuid uuid;
+  Uuid uuid = {};
   uint64_t generation = 0;
   uint64_t complete_lsn = 0;
   uint64_t dead_rows = 0;
@@ -45,7 +45,7 @@ struct DeletionEntry {
 };
 
 struct SegmentEntry {
-  Uuid uuid;
+  Uuid uuid = {};
   uint64_t file_bytes = 0;
   uint64_t rows = 0;
   uint64_t min_lsn = 0;
@@ -54,8 +54,8 @@ struct SegmentEntry {
   uint32_t format_version = 0;
   uint16_t bucket_first = 0;
   uint16_t bucket_end = 0;
-  Uuid key_id;
-  Uuid codebook;
+  Uuid key_id = {};
+  Uuid codebook = {};
   Hash root = {};
   std::optional<DeletionEntry> deletion = std::nullopt;
   std::string routing = {};
@@ -68,15 +68,15 @@ enum class FileKind : uint8_t { kSegment = 1, kDeletion = 2, kCodebook = 3 };
 
 struct NamedFile {
   FileKind kind = FileKind::kSegment;
-  Uuid uuid;
+  Uuid uuid = {};
   friend auto operator<=>(const NamedFile&, const NamedFile&) = default;
 };
 
 /// One item; which members count follows from its kind.
 struct ManifestItem {
   ItemKind kind = ItemKind::kSegmentRequired;
-  Uuid collection;
-  Uuid tenant;
+  Uuid collection = {};
+  Uuid tenant = {};
   uint64_t created_lsn = 0;
   uint64_t applied_lsn = 0;
   uint64_t hash_seed = 0;
@@ -92,10 +92,10 @@ struct ManifestEdit {
   uint64_t version = 0;
   uint64_t epoch = 0;
   uint64_t durable_lsn = 0;
-  Uuid database;
-  Uuid commit;
+  Uuid database = {};
+  Uuid commit = {};
   Hash parent = {};
-  std::vector<ManifestItem> items;
+  std::vector<ManifestItem> items = {};
   uint32_t items_ignored = 0;
 };
 

@@ -20,10 +20,10 @@
 namespace perigee::tools::inspect {
 
 struct CollectionEntry {
-  Uuid uuid;
-  Uuid tenant;
-  std::string name;
-  std::string schema;
+  Uuid uuid = {};
+  Uuid tenant = {};
+  std::string name = {};
+  std::string schema = {};
   uint64_t created_lsn = 0;
   uint64_t applied_lsn = 0;
   uint64_t hash_seed = 0;
@@ -36,7 +36,7 @@ struct ManifestState {
   uint64_t version = 0;
   uint64_t epoch = 0;
   uint64_t durable_lsn = 0;
-  Uuid database;
+  Uuid database = {};
   Hash head = {};
   std::map<Uuid, CollectionEntry> collections = {};
   std::set<NamedFile> obsolete = {};

@@ -33,7 +33,7 @@ enum class Metric : uint8_t { kCosine = 1, kL2 = 2, kDot = 3 };
 enum class Element : uint8_t { kF32 = 1, kF16 = 2 };
 
 struct VectorSchema {
-  std::string name;
+  std::string name = {};
   uint32_t dimension = 0;
   Metric metric = Metric::kCosine;
   Element element = Element::kF32;
@@ -44,14 +44,14 @@ struct VectorSchema {
 using Schema = std::vector<VectorSchema>;
 
 struct LoggedRow {
-  std::string_view id;
+  std::string_view id = {};
   uint32_t presence = 0;
-  std::vector<std::string_view> vectors;
-  std::string_view payload;
+  std::vector<std::string_view> vectors = {};
+  std::string_view payload = {};
 };
 
 struct LoggedReceipt {
-  Uuid segment;
+  Uuid segment = {};
   uint64_t file_bytes = 0;
   uint64_t rows = 0;
   Hash root = {};
@@ -60,15 +60,15 @@ struct LoggedReceipt {
 /// A decoded record; which members count follows from its kind.
 struct LoggedRecord {
   RecordKind kind = RecordKind::kUpsert;
-  Uuid collection;
-  Uuid tenant;
+  Uuid collection = {};
+  Uuid tenant = {};
   uint64_t hash_seed = 0;
-  std::string name;
-  std::string schema_bytes;
-  Schema schema;
-  std::vector<LoggedRow> rows;
-  std::vector<std::string_view> ids;
-  std::vector<LoggedReceipt> receipts;
+  std::string name = {};
+  std::string schema_bytes = {};
+  Schema schema = {};
+  std::vector<LoggedRow> rows = {};
+  std::vector<std::string_view> ids = {};
+  std::vector<LoggedReceipt> receipts = {};
 };
 
 /// "upsert", …; "type 9" for one that is not known.

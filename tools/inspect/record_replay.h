@@ -24,11 +24,11 @@ namespace perigee::tools::inspect {
 
 /// A segment that the log attached and the manifest does not name yet.
 struct AttachedSegment {
-  Uuid collection;
-  Uuid tenant;
+  Uuid collection = {};
+  Uuid tenant = {};
   uint64_t lsn = 0;
-  LoggedReceipt receipt;
-  Schema schema;
+  LoggedReceipt receipt = {};
+  Schema schema = {};
 };
 
 class RecordReplay {

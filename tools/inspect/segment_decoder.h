@@ -39,10 +39,10 @@ struct SegmentHeader {
   uint32_t section_alignment = 0;
   uint64_t ro_compat = 0;
   uint64_t incompat = 0;
-  Uuid database;
-  Uuid segment;
-  Uuid collection;
-  Uuid tenant;
+  Uuid database = {};
+  Uuid segment = {};
+  Uuid collection = {};
+  Uuid tenant = {};
   uint64_t min_lsn = 0;
   uint64_t max_lsn = 0;
   uint16_t bucket_first = 0;
@@ -63,8 +63,8 @@ struct SegmentSection {
   uint32_t page_bytes = 0;
   Hash table_hash = {};
   uint64_t table_offset = 0;
-  std::string table;      ///< four bytes a page
-  bool table_ok = false;  ///< whether the table has its hash
+  std::string table = {};  ///< four bytes a page
+  bool table_ok = false;   ///< whether the table has its hash
 
   bool derived() const { return (flags & kSectionDerived) != 0; }
   uint64_t pages() const;

@@ -42,8 +42,8 @@ struct SegmentVerifyOptions {
 
 /// What --deep computed about one vector of a segment.
 struct DeepFigures {
-  std::string segment;
-  std::string vector;
+  std::string segment = {};
+  std::string vector = {};
   uint64_t rows = 0;
   bool has_graph = false;
   uint32_t nodes = 0;
@@ -60,8 +60,8 @@ struct VerifiedSegment {
   /// The frame and all source sections are good.
   bool sound = false;
   /// Hash of each row's encoded id; empty unless the ids are good.
-  std::vector<Hash> id_hashes;
-  std::vector<DeepFigures> deep;
+  std::vector<Hash> id_hashes = {};
+  std::vector<DeepFigures> deep = {};
 };
 
 VerifiedSegment VerifySegment(const std::string& path, const SegmentExpectation& expectation,

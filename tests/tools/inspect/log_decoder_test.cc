@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: a group is taken exactly if it is valid by rules 1 to 4 of the log page. Method: the page's
+// example, every bit of its header, group and trailer.
+#include "tools/inspect/log_decoder.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/temporary_directory.h"
+#include "tests/tools/inspect/database_kinds.h"
+#include "tests/tools/inspect/page_example.h"
+
+namespace perigee::tools::inspect {
+namespace {
+
+struct Fixture {
+  std::optional<LogFile> Open(const std::string& bytes) {
+    tests::WriteBytes(path, bytes);
+    list = {};
+    FileFindings file(list, "wal/0000000000000002.wal");
+    return LogFile::OpenPath(path, file);
+  }
+  std::optional<LogGroup> Group(LogFile& file) {
+    bool unsupported = false;
+    auto group = file.GroupAt(kLogBlock, fault, unsupported);
+    REQUIRE(group.ok());
+    return *std::move(group);
+  }
+
+  storage::TemporaryDirectory directory;
+  std::string path = directory.PathOf("log");
+  std::string example = tests::PageExample("wal_format.md", "log_file");
+  std::string fault;
+  FindingList list;
+};
+
+TEST_CASE_FIXTURE(Fixture, "the example of the page") {
+  auto file = Open(example);
+  REQUIRE(file.has_value());
+  CHECK(file->header().number == 2);
+  CHECK(file->header().epoch == 7);
+  CHECK(file->header().predecessor == 1);
+  CHECK(file->header().first_slot == 5);
+  CHECK(file->header().first_lsn == 10);
+  CHECK(file->header().durable_lsn == 9);
+  const auto group = Group(*file);
+  REQUIRE_MESSAGE(group.has_value(), fault);
+  CHECK(group->slot == 5);
+  REQUIRE(group->records.size() == 1);
+  CHECK(group->records[0].payload == "hello");
+  CHECK(group->records[0].lsn == 10);
+  CHECK(group->records[0].type == 3);
+  CHECK(group->previous_crc == file->header().previous_crc);
+  CHECK(group->trailer.chain == NextLogChain(file->header().chain, group->crc));
+  const auto trailer = file->TrailerOfBlock(kLogBlock);
+  REQUIRE(trailer.ok());
+  REQUIRE(trailer->has_value());
+  CHECK((*trailer)->durable_lsn == 9);
+  CHECK(*file->BlockIsZero(2 * kLogBlock));
+  CHECK(LogNameOf(42) == "wal/0000000000000042.wal");
+}
+
+TEST_CASE_FIXTURE(Fixture, "every changed bit of the group's extent is found") {
+  for (size_t place = kLogBlock; place < 2 * kLogBlock; ++place) {
+    std::string changed = example;
+    changed[place] = static_cast<char>(changed[place] ^ 1U << place % 8);
+    auto file = Open(changed);
+    REQUIRE(file.has_value());
+    CHECK_FALSE(Group(*file).has_value());
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "every changed byte of the header is found") {
+  for (size_t place = 0; place < kLogBlock; place += place < 160 ? 1 : 37) {
+    std::string changed = example;
+    changed[place] = static_cast<char>(changed[place] ^ 1U << place % 8);
+    CHECK_FALSE(Open(changed).has_value());
+    CHECK_FALSE(list.clean());
+  }
+  CHECK_FALSE(Open(example.substr(0, example.size() - kLogBlock)).has_value());
+  CHECK_FALSE(Open(example + std::string(kLogBlock, '\0')).has_value());
+  CHECK_FALSE(Open("").has_value());
+}
+
+}  // namespace
+}  // namespace perigee::tools::inspect
