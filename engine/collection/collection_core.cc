@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/collection/collection_core.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -12,6 +14,7 @@
 #include "engine/collection/segment_compactor.h"
 #include "engine/collection/segment_publisher.h"
 #include "engine/collection/segment_sealer.h"
+#include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
 
 namespace perigee::engine {
@@ -69,49 +72,88 @@ absl::StatusOr<WriteResult> CollectionCore::Delete(const DeleteRequest& request)
   return CollectionWriter(shared_from_this()).Delete(request);
 }
 
-absl::StatusOr<std::shared_ptr<const CollectionSnapshot>> CollectionCore::Snapshot() const {
+absl::Status CollectionCore::WaitLoaded(uint32_t parts, const Cancellation& cancellation) const {
   PERIGEE_RETURN_IF_ERROR(CheckUsable());
+  if (load_.Has(parts)) [[likely]] {
+    return absl::OkStatus();
+  }
+  const absl::Status waited = load_.Wait(parts, cancellation);
+  // Why a wait was cut short: closed, dropped, or out of time.
+  PERIGEE_RETURN_IF_ERROR(CheckUsable());
+  return waited.ok()
+             ? waited
+             : WithContext(waited, absl::StrCat("collection '", name(), "' is ", load_.InWords()));
+}
+
+absl::StatusOr<std::shared_ptr<const CollectionSnapshot>> CollectionCore::Snapshot(
+    uint32_t parts) const {
+  PERIGEE_RETURN_IF_ERROR(WaitLoaded(parts));
   return state_.snapshot();
 }
 
+absl::StatusOr<CollectionReader> CollectionCore::ReaderFor(
+    std::span<const perigee::Query> queries) const {
+  const Cancellation::Clock::time_point begin = Cancellation::Clock::now();
+  uint32_t parts = kIdsLoaded | kVectorsLoaded;
+  std::chrono::milliseconds patience = std::chrono::milliseconds::max();
+  for (const perigee::Query& query : queries) {
+    const bool reads_payload =
+        query.filter.has_value() || query.with_payload.kind != PayloadSelector::Kind::kNone;
+    parts |= reads_payload ? kPayloadLoaded : 0U;
+    patience = std::min(patience, std::chrono::milliseconds(query.timeout_ms));
+  }
+  PERIGEE_RETURN_IF_ERROR(
+      WaitLoaded(parts, queries.empty() ? Cancellation::OnFlag(&stop_requested_)
+                                        : Cancellation(begin + patience, &stop_requested_)));
+  return CollectionReader(state_.snapshot(), &stop_requested_, begin);
+}
+
 absl::StatusOr<GetResult> CollectionCore::Get(const GetRequest& request) const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot());
+  const uint32_t payload =
+      request.with_payload.kind == PayloadSelector::Kind::kNone ? 0U : kPayloadLoaded;
+  // Which vectors a row has is part of the vectors.
+  const uint32_t vectors =
+      request.with_vectors.kind == VectorSelector::Kind::kNone ? 0U : kVectorsLoaded;
+  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(kIdsLoaded | payload | vectors));
   return CollectionReader(std::move(snapshot), &stop_requested_).Get(request);
 }
 
 absl::StatusOr<QueryResult> CollectionCore::Query(const perigee::Query& query) const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot());
-  return CollectionReader(std::move(snapshot), &stop_requested_).Query(query);
+  PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(std::span(&query, 1)));
+  return reader.Query(query);
 }
 
 absl::StatusOr<std::vector<QueryResult>> CollectionCore::QueryBatch(
     std::span<const perigee::Query> queries) const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot());
-  return CollectionReader(std::move(snapshot), &stop_requested_).QueryBatch(queries);
+  PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(queries));
+  return reader.QueryBatch(queries);
 }
 
 absl::StatusOr<CountResult> CollectionCore::Count(const CountRequest& request) const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot());
+  // How many rows there are and which of them died is known from the start.
+  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(request.filter.has_value() ? kSourceLoaded : 0U));
   return CollectionReader(std::move(snapshot), &stop_requested_).Count(request);
 }
 
 absl::StatusOr<ScrollResult> CollectionCore::Scroll(const ScrollRequest& request) const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot());
+  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(kSourceLoaded));
   return CollectionReader(std::move(snapshot), &stop_requested_).Scroll(request);
 }
 
 absl::StatusOr<ExplainResult> CollectionCore::Explain(const perigee::Query& query) const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot());
-  return CollectionReader(std::move(snapshot), &stop_requested_).Explain(query);
+  PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(std::span(&query, 1)));
+  return reader.Explain(query);
 }
 
 absl::StatusOr<CollectionDescription> CollectionCore::Describe() const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot());
-  return DescribeCollection(identity_, *snapshot, state_.sizes());
+  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(0));
+  return DescribeCollection(identity_, *snapshot, state_.sizes(), load_);
 }
 
 absl::Status CollectionCore::Flush() {
   PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment_->state.BeginWork());
+  // Whether a segment is damaged must be known before more is published (collection_state.h).
+  PERIGEE_RETURN_IF_ERROR(WaitLoaded(kSourceLoaded));
   PERIGEE_RETURN_IF_ERROR(CheckWritable());
   PERIGEE_RETURN_IF_ERROR(SealTo(state_.Freeze()));
   if (!state_.HasUnsealed()) {
@@ -140,6 +182,7 @@ absl::Status CollectionCore::SealTo(uint64_t horizon_lsn) {
 absl::Status CollectionCore::Optimize() {
   PERIGEE_RETURN_IF_ERROR(Flush());
   PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment_->state.BeginWork());
+  PERIGEE_RETURN_IF_ERROR(WaitLoaded(kAllLoaded));
   while (!ClaimRewrite()) {
     PERIGEE_RETURN_IF_ERROR(environment_->state.CheckWritable());
     PERIGEE_RETURN_IF_ERROR(CheckUsable());
@@ -168,6 +211,7 @@ void CollectionCore::MarkDropped() {
 void CollectionCore::RequestStop() {
   stop_requested_.store(true);
   state_.Wake();
+  load_.Wake();
 }
 
 }  // namespace perigee::engine

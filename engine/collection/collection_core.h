@@ -22,8 +22,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/collection/collection_environment.h"
+#include "engine/collection/collection_reader.h"
 #include "engine/collection/collection_state.h"
 #include "engine/collection/engine_operation.h"
+#include "engine/collection/load_progress.h"
 #include "perigee/model/query.h"
 #include "perigee/model/status_report.h"
 #include "perigee/model/write.h"
@@ -55,11 +57,17 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   CollectionEnvironment& environment() const { return *environment_; }
   CollectionState& state() { return state_; }
   const CollectionState& state() const { return state_; }
+  LoadProgress& load() { return load_; }
+  const LoadProgress& load() const { return load_; }
 
   /// kFailedPrecondition when the database is closed or forked, kNotFound when dropped.
   absl::Status CheckUsable() const;
   /// CheckUsable, and kDataLoss when a segment is missing.
   absl::Status CheckWritable() const;
+  /// Waits until `parts` are loaded, and while the collection is usable.
+  absl::Status WaitLoaded(uint32_t parts) const {
+    return WaitLoaded(parts, Cancellation::OnFlag(&stop_requested_));
+  }
 
   absl::StatusOr<WriteResult> Upsert(const UpsertRequest& request);
   absl::StatusOr<WriteResult> Delete(const DeleteRequest& request);
@@ -99,14 +107,18 @@ class CollectionCore : public std::enable_shared_from_this<CollectionCore> {
   CollectionCore(std::shared_ptr<CollectionEnvironment> environment, CollectionIdentity identity,
                  CollectionState::Options state);
 
-  /// The newest snapshot of a usable collection.
-  absl::StatusOr<std::shared_ptr<const CollectionSnapshot>> Snapshot() const;
+  absl::Status WaitLoaded(uint32_t parts, const Cancellation& cancellation) const;
+  /// The newest snapshot of a usable collection, once `parts` are loaded.
+  absl::StatusOr<std::shared_ptr<const CollectionSnapshot>> Snapshot(uint32_t parts) const;
+  /// What reads of a query with these must wait for.
+  absl::StatusOr<CollectionReader> ReaderFor(std::span<const perigee::Query> queries) const;
   /// Seals up to `horizon_lsn`, on this thread or by waiting for the one that does.
   absl::Status SealTo(uint64_t horizon_lsn);
 
   const std::shared_ptr<CollectionEnvironment> environment_;
   const CollectionIdentity identity_;
   CollectionState state_;
+  LoadProgress load_;
   GroupIds group_ids_;
   std::atomic<bool> dropped_ = false;
   std::atomic<bool> stop_requested_ = false;

@@ -24,12 +24,16 @@ uint64_t LiveVectors(const SegmentView& view, size_t ordinal, size_t vectors) {
   return count;
 }
 
-std::string StateInWords(const CollectionSnapshot& snapshot, const CollectionSizes& sizes) {
+std::string StateInWords(const CollectionSnapshot& snapshot, const CollectionSizes& sizes,
+                         const LoadProgress& load) {
   if (!snapshot.missing().empty()) {
     const MissingSegment& missing = snapshot.missing().front();
     return absl::StrCat("damaged: ", snapshot.missing().size(),
                         " segment(s) cannot be read, first ", missing.uuid.ToString(), ": ",
                         missing.status.message());
+  }
+  if (std::string loading = load.InWords(); !loading.empty()) {
+    return loading;
   }
   if (sizes.index_damaged) {
     return "index: rebuilding";
@@ -44,7 +48,7 @@ std::string StateInWords(const CollectionSnapshot& snapshot, const CollectionSiz
 
 CollectionDescription DescribeCollection(const CollectionIdentity& identity,
                                          const CollectionSnapshot& snapshot,
-                                         const CollectionSizes& sizes) {
+                                         const CollectionSizes& sizes, const LoadProgress& load) {
   CollectionDescription description;
   description.name = identity.name;
   description.uuid = identity.uuid.ToString();
@@ -54,10 +58,11 @@ CollectionDescription DescribeCollection(const CollectionIdentity& identity,
     description.rows_deleted += view->row_count() - view->live_count();
   }
   const std::vector<VectorSchema>& vectors = identity.schema->vectors;
+  const size_t known_vectors = load.Has(kVectorsLoaded) ? vectors.size() : 1;
   for (size_t ordinal = 0; ordinal < vectors.size(); ++ordinal) {
     VectorStatus status{.name = vectors[ordinal].name};
     for (const SegmentView* view : snapshot.views()) {
-      const uint64_t count = LiveVectors(*view, ordinal, vectors.size());
+      const uint64_t count = LiveVectors(*view, ordinal, known_vectors);
       status.vectors += count;
       status.vectors_unindexed += view->Index(ordinal) == nullptr ? count : 0;
     }
@@ -69,7 +74,7 @@ CollectionDescription DescribeCollection(const CollectionIdentity& identity,
   description.memory_bytes = sizes.memory_bytes;
   description.disk_bytes = sizes.disk_bytes;
   description.applied_seq = sizes.applied_lsn;
-  description.state = StateInWords(snapshot, sizes);
+  description.state = StateInWords(snapshot, sizes, load);
   return description;
 }
 

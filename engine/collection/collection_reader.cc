@@ -230,7 +230,7 @@ absl::Status ScrollSegment(const CollectionSnapshot& snapshot, size_t position,
 
 absl::StatusOr<QueryResult> CollectionReader::Query(const perigee::Query& query) const {
   return RunQuery(*snapshot_, query,
-                  Cancellation::After(std::chrono::milliseconds(query.timeout_ms), cancelled_));
+                  Cancellation(begin_ + std::chrono::milliseconds(query.timeout_ms), cancelled_));
 }
 
 absl::StatusOr<std::vector<QueryResult>> CollectionReader::QueryBatch(
@@ -240,12 +240,11 @@ absl::StatusOr<std::vector<QueryResult>> CollectionReader::QueryBatch(
                            absl::StrCat("batch has ", queries.size(), " queries; the limit is ",
                                         limits::kQueryBatchMax, "; split it"));
   }
-  const Clock::time_point begin = Clock::now();
   std::vector<QueryResult> results;
   results.reserve(queries.size());
   for (size_t i = 0; i < queries.size(); ++i) {
     // All times are counted from the start of the call, which is what its caller waits for.
-    const Cancellation cancellation(begin + std::chrono::milliseconds(queries[i].timeout_ms),
+    const Cancellation cancellation(begin_ + std::chrono::milliseconds(queries[i].timeout_ms),
                                     cancelled_);
     absl::StatusOr<QueryResult> result = RunQuery(*snapshot_, queries[i], cancellation);
     if (!result.ok()) {
@@ -260,7 +259,7 @@ absl::StatusOr<ExplainResult> CollectionReader::Explain(const perigee::Query& qu
   BoundQuery bound;
   PERIGEE_RETURN_IF_ERROR(BindQuery(
       *snapshot_, query,
-      Cancellation::After(std::chrono::milliseconds(query.timeout_ms), cancelled_), bound));
+      Cancellation(begin_ + std::chrono::milliseconds(query.timeout_ms), cancelled_), bound));
   ExplainResult result{.using_vector = bound.vector->name,
                        .metric = bound.vector->metric,
                        .filter_scanned = bound.test.scans(),

@@ -20,6 +20,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/collection/collection_snapshot.h"
+#include "engine/execution/cancellation.h"
 #include "perigee/model/query.h"
 
 namespace perigee::engine {
@@ -27,10 +28,11 @@ namespace perigee::engine {
 class CollectionReader {
  public:
   /// `cancelled`, if given, outlives the calls and ends long ones with kCancelled when it turns
-  /// true.
+  /// true. The time of queries runs from `begin`.
   explicit CollectionReader(std::shared_ptr<const CollectionSnapshot> snapshot,
-                            const std::atomic<bool>* cancelled = nullptr)
-      : snapshot_(std::move(snapshot)), cancelled_(cancelled) {}
+                            const std::atomic<bool>* cancelled = nullptr,
+                            Cancellation::Clock::time_point begin = Cancellation::Clock::now())
+      : snapshot_(std::move(snapshot)), cancelled_(cancelled), begin_(begin) {}
 
   /// kNotFound when the target is an id that does not exist or lacks the vector;
   /// kDeadlineExceeded after query.timeout_ms.
@@ -46,6 +48,7 @@ class CollectionReader {
  private:
   std::shared_ptr<const CollectionSnapshot> snapshot_;
   const std::atomic<bool>* cancelled_;
+  Cancellation::Clock::time_point begin_;
 };
 
 }  // namespace perigee::engine

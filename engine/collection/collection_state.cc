@@ -159,6 +159,23 @@ std::vector<std::shared_ptr<SealedSegment>> CollectionState::sealed() const {
   return segments_.sealed;
 }
 
+bool CollectionState::MarkMissing(const SealedSegment& segment, const absl::Status& why,
+                                  const std::atomic<bool>& stop) {
+  const auto may = [this, &stop]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return NotInGroup() || stop.load();
+  };
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(absl::Condition(&may));
+  if (stop.load()) {
+    return false;
+  }
+  segments_.missing.push_back({segment.uuid(), segment.row_count(), why});
+  std::erase_if(segments_.sealed, [&segment](const auto& one) { return one.get() == &segment; });
+  damaged_.store(true);
+  PublishLocked();
+  return true;
+}
+
 bool CollectionState::WaitForRoom(uint32_t frozen_max, absl::Duration wait,
                                   const std::atomic<bool>& stop) const {
   const auto room = [this, frozen_max, &stop]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

@@ -106,7 +106,7 @@ class CollectionState {
 
   std::shared_ptr<const CollectionSnapshot> snapshot() const { return cell_.Load(); }
   uint64_t applied_lsn() const;
-  bool damaged() const { return damaged_; }
+  bool damaged() const { return damaged_.load(); }
   size_t frozen_count() const;
   /// Anything that is in the log only: rows, deaths or attached segments.
   bool HasUnsealed() const;
@@ -114,6 +114,10 @@ class CollectionState {
   bool HasUnpublished() const;
   CollectionSizes sizes() const;
   std::vector<std::shared_ptr<SealedSegment>> sealed() const;
+  /// Turns a sealed segment that proved unreadable while it was loaded into a missing one, between
+  /// two groups, and publishes. False, doing nothing, when `*stop` turned true before.
+  bool MarkMissing(const SealedSegment& segment, const absl::Status& why,
+                   const std::atomic<bool>& stop);
 
   /// Waits until fewer than `frozen_max` frozen segments are left; false after `wait` or when
   /// `*stop` turned true.
@@ -152,7 +156,7 @@ class CollectionState {
   std::shared_ptr<GrowingSegment> NewGrowing() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const EngineTuning& tuning_;
-  const bool damaged_;
+  std::atomic<bool> damaged_;
 
   mutable absl::Mutex mutex_;
   SnapshotIdentity identity_ ABSL_GUARDED_BY(mutex_);

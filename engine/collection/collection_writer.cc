@@ -93,6 +93,7 @@ absl::StatusOr<std::string> EncodeUpsertRequest(const UpsertRequest& request,
 absl::StatusOr<WriteResult> CollectionWriter::Upsert(const UpsertRequest& request) const {
   CollectionEnvironment& environment = collection_->environment();
   PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment.state.BeginWork());
+  PERIGEE_RETURN_IF_ERROR(collection_->WaitLoaded(kIdsLoaded));
   PERIGEE_RETURN_IF_ERROR(collection_->CheckWritable());
   PERIGEE_ASSIGN_OR_RETURN(std::string payload, EncodeUpsertRequest(request, collection_->uuid(),
                                                                     collection_->schema()));
@@ -108,6 +109,7 @@ absl::StatusOr<WriteResult> CollectionWriter::Upsert(const UpsertRequest& reques
 absl::StatusOr<WriteResult> CollectionWriter::Delete(const DeleteRequest& request) const {
   CollectionEnvironment& environment = collection_->environment();
   PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment.state.BeginWork());
+  PERIGEE_RETURN_IF_ERROR(collection_->WaitLoaded(kIdsLoaded));
   PERIGEE_RETURN_IF_ERROR(collection_->CheckWritable());
   PERIGEE_RETURN_IF_ERROR(Validate(request));
   std::vector<std::string> ids;

@@ -110,32 +110,39 @@ void RemoveUnpublished(const CollectionEnvironment& environment, const storage::
   Abandon(environment, storage::SegmentName(segment));
 }
 
-absl::StatusOr<std::shared_ptr<SealedSegment>> OpenNamedSegment(
-    storage::DataDirectory& directory, const std::shared_ptr<const CollectionSchema>& schema,
-    const storage::SegmentEntry& entry) {
+namespace {
+
+struct OpenedFiles {
+  std::unique_ptr<storage::SegmentReader> reader;
+  storage::DeletionFile deletions;
+};
+
+absl::StatusOr<OpenedFiles> OpenFiles(storage::DataDirectory& directory,
+                                      const storage::SegmentEntry& entry) {
   storage::FileSystem& file_system = directory.file_system();
   const std::string path = directory.PathOf(storage::SegmentName(entry.uuid));
-  PERIGEE_ASSIGN_OR_RETURN(std::unique_ptr<storage::SegmentReader> reader,
+  OpenedFiles opened;
+  PERIGEE_ASSIGN_OR_RETURN(opened.reader,
                            storage::SegmentReader::Open(file_system, path,
                                                         {.segment_uuid = entry.uuid,
                                                          .database_uuid = directory.database_uuid(),
                                                          .file_bytes = entry.file_bytes,
                                                          .root_checksum = entry.root_checksum}));
-  if (reader->row_count() != entry.row_count) {
+  if (opened.reader->row_count() != entry.row_count) {
     return ErrorWithReason(ErrorReason::kDamaged,
-                           absl::StrCat(path, " has ", reader->row_count(),
+                           absl::StrCat(path, " has ", opened.reader->row_count(),
                                         " rows, the manifest says ", entry.row_count));
   }
-  storage::DeletionFile deletions;
   if (entry.deletion.has_value()) {
     PERIGEE_ASSIGN_OR_RETURN(
-        deletions, storage::ReadDeletionFile(
-                       file_system, directory.PathOf(storage::DeletionName(entry.deletion->uuid)),
-                       {.database_uuid = directory.database_uuid(),
-                        .segment_uuid = entry.uuid,
-                        .segment_rows = entry.row_count,
-                        .reference = *entry.deletion}));
-    if (deletions.read_only && !directory.read_only()) {
+        opened.deletions,
+        storage::ReadDeletionFile(file_system,
+                                  directory.PathOf(storage::DeletionName(entry.deletion->uuid)),
+                                  {.database_uuid = directory.database_uuid(),
+                                   .segment_uuid = entry.uuid,
+                                   .segment_rows = entry.row_count,
+                                   .reference = *entry.deletion}));
+    if (opened.deletions.read_only && !directory.read_only()) {
       return ErrorWithReason(
           ErrorReason::kUnknownFormat,
           absl::StrCat(
@@ -144,9 +151,28 @@ absl::StatusOr<std::shared_ptr<SealedSegment>> OpenNamedSegment(
               "read-only, or with a later version"));
     }
   }
-  return SealedSegment::Open(
-      std::move(reader),
-      {.schema = schema, .stamped_lsn = entry.stamped_lsn, .dead_rows = deletions.dead_rows});
+  return opened;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<SealedSegment>> PrepareNamedSegment(
+    storage::DataDirectory& directory, const std::shared_ptr<const CollectionSchema>& schema,
+    const storage::SegmentEntry& entry) {
+  PERIGEE_ASSIGN_OR_RETURN(OpenedFiles opened, OpenFiles(directory, entry));
+  return SealedSegment::Prepare(std::move(opened.reader),
+                                {.schema = schema,
+                                 .stamped_lsn = entry.stamped_lsn,
+                                 .dead_rows = opened.deletions.dead_rows});
+}
+
+absl::StatusOr<std::shared_ptr<SealedSegment>> OpenNamedSegment(
+    storage::DataDirectory& directory, const std::shared_ptr<const CollectionSchema>& schema,
+    const storage::SegmentEntry& entry) {
+  PERIGEE_ASSIGN_OR_RETURN(OpenedFiles opened, OpenFiles(directory, entry));
+  return SealedSegment::Open(std::move(opened.reader), {.schema = schema,
+                                                        .stamped_lsn = entry.stamped_lsn,
+                                                        .dead_rows = opened.deletions.dead_rows});
 }
 
 }  // namespace perigee::engine

@@ -56,8 +56,14 @@ absl::Status GiveFinalName(CollectionEnvironment& environment, const std::string
 /// unknown file does no harm and is reported at the next open.
 void RemoveUnpublished(const CollectionEnvironment& environment, const storage::Uuid& segment);
 
-/// Opens a segment with its deletion file. kDataLoss when either is damaged or not the one that
-/// `entry` names (F1, I3, I5, I11).
+/// Opens a segment with its deletion file, and checks that they are the ones that `entry` names and
+/// what their headers and directories say (F1, I3, I5, I11): kDataLoss when one is damaged. The
+/// parts of the segment are still to be loaded.
+absl::StatusOr<std::shared_ptr<SealedSegment>> PrepareNamedSegment(
+    storage::DataDirectory& directory, const std::shared_ptr<const CollectionSchema>& schema,
+    const storage::SegmentEntry& entry);
+
+/// The same, with everything loaded and checked.
 absl::StatusOr<std::shared_ptr<SealedSegment>> OpenNamedSegment(
     storage::DataDirectory& directory, const std::shared_ptr<const CollectionSchema>& schema,
     const storage::SegmentEntry& entry);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SealedSegment: an immutable file of rows with its indexes, all sections resident and verified,
-// and the marks of the rows that died since it was built.
+// SealedSegment: an immutable file of rows with its indexes, and the marks of the rows that died
+// since it was built. Its sections are resident and verified once they are loaded, part by part.
 //
 // Invariants:
 //  1. Ids are unique within the file.
@@ -9,11 +9,14 @@
 //     names the section; damage in derived sections (id order, graph) opens without them: the order
 //     is sorted anew in memory, vectors without a graph are compared exactly (D16).
 //  3. The file of a bulk load has no LSNs; the manifest's stamped LSN is the version of its rows.
+//  4. What belongs to a part is touched only after that part was loaded (load_progress.h); counts,
+//     deaths, sizes and states may be asked for at any time.
 //
-// Thread-safety: MarkDead comes from one thread at a time; everything else may be called from every
-// thread at any time.
+// Thread-safety: MarkDead comes from one thread at a time; each Load from one thread, once;
+// everything else may be called from every thread at any time.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,7 +26,9 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "engine/collection/deletion_marks.h"
 #include "engine/collection/row_source.h"
 #include "engine/index/vector_index.h"
@@ -39,6 +44,7 @@ namespace perigee::engine {
 
 /// How a derived section of an open segment stands.
 enum class DerivedState {
+  kLoading,  ///< not read yet; answers come without it
   kReady,    ///< read and verified
   kAbsent,   ///< the file has none: too few rows to need one, or built without
   kDamaged,  ///< unreadable or inconsistent; answers come without it
@@ -57,6 +63,16 @@ class SealedSegment final : public RowSource {
   /// Reads and checks everything. The reader is kept for the life of the segment.
   static absl::StatusOr<std::shared_ptr<SealedSegment>> Open(
       std::unique_ptr<storage::SegmentReader> reader, const SealedSegmentOptions& options);
+  /// Checks what the file's directory says and takes the deaths; every part is still to be loaded.
+  static absl::StatusOr<std::shared_ptr<SealedSegment>> Prepare(
+      std::unique_ptr<storage::SegmentReader> reader, const SealedSegmentOptions& options);
+  /// Each reads and checks a part, from one thread each, at the same time if need be; LoadGraph
+  /// after LoadVectors of the same ordinal. kCancelled when `*stop` turned true meanwhile; `stop`
+  /// may be null. LoadGraph notes damage in problems() and leaves the graph out.
+  absl::Status LoadIds(const std::atomic<bool>* stop);
+  absl::Status LoadPayloads(const std::atomic<bool>* stop);
+  absl::Status LoadVectors(size_t ordinal, const std::atomic<bool>* stop);
+  void LoadGraph(size_t ordinal, const std::atomic<bool>* stop);
   ~SealedSegment() override;
   SealedSegment(const SealedSegment&) = delete;
   SealedSegment& operator=(const SealedSegment&) = delete;
@@ -82,12 +98,17 @@ class SealedSegment final : public RowSource {
   std::span<const uint32_t> id_order() const { return id_order_; }
   const VectorColumn& Vectors(size_t ordinal) const { return vectors_[ordinal].column; }
   /// The graph of that vector, or nullptr: its rows are compared exactly.
-  const VectorIndex* Index(size_t ordinal) const { return vectors_[ordinal].index.get(); }
+  const VectorIndex* Index(size_t ordinal) const {
+    return vectors_[ordinal].usable_index.load(std::memory_order_acquire);
+  }
 
-  DerivedState id_order_state() const { return id_order_state_; }
-  DerivedState index_state(size_t ordinal) const { return vectors_[ordinal].index_state; }
+  DerivedState id_order_state() const { return id_order_state_.load(); }
+  DerivedState index_state(size_t ordinal) const { return vectors_[ordinal].index_state.load(); }
   /// Why derived sections are missing, one line each; empty when all is well.
-  const std::vector<std::string>& problems() const { return problems_; }
+  std::vector<std::string> problems() const {
+    const absl::MutexLock lock(&problems_mutex_);
+    return problems_;
+  }
   /// Rows that have the vector, dead ones included.
   uint64_t vector_count(size_t ordinal) const { return vectors_[ordinal].count; }
 
@@ -114,17 +135,23 @@ class SealedSegment final : public RowSource {
     storage::AlignedBuffer graph;
     VectorColumn column;
     std::unique_ptr<VectorIndex> index;
-    DerivedState index_state = DerivedState::kAbsent;
+    std::atomic<const VectorIndex*> usable_index = nullptr;
+    std::atomic<DerivedState> index_state = DerivedState::kAbsent;
     uint64_t count = 0;
   };
 
   SealedSegment();
-  absl::Status LoadIds(const storage::SegmentReader& reader);
-  absl::Status LoadLsns(const storage::SegmentReader& reader);
-  absl::Status LoadPayloads(const storage::SegmentReader& reader);
-  absl::Status LoadVectors(const storage::SegmentReader& reader, size_t ordinal);
-  absl::Status LoadIdOrder(const storage::SegmentReader& reader);
-  void LoadGraph(const storage::SegmentReader& reader, size_t ordinal);
+  absl::Status CheckDirectory() const;
+  absl::Status LoadLsns(const std::atomic<bool>* stop);
+  absl::Status LoadIdOrder(const std::atomic<bool>* stop);
+  /// The whole section, counted as memory of the segment.
+  absl::StatusOr<storage::AlignedBuffer> Read(const storage::SectionEntry& section,
+                                              const std::atomic<bool>* stop);
+  /// A source section with one element of `element_bytes` bytes per row.
+  absl::StatusOr<storage::AlignedBuffer> ReadRows(storage::SectionKind kind, size_t ordinal,
+                                                  size_t element_bytes,
+                                                  const std::atomic<bool>* stop);
+  void AddProblem(std::string problem);
 
   std::unique_ptr<storage::SegmentReader> reader_;
   std::shared_ptr<const CollectionSchema> schema_;
@@ -144,8 +171,10 @@ class SealedSegment final : public RowSource {
   std::span<const uint32_t> id_order_;
   std::vector<SealedVectors> vectors_;
   std::unique_ptr<DeletionMarks> deletions_;
-  DerivedState id_order_state_ = DerivedState::kAbsent;
-  std::vector<std::string> problems_;
+  std::atomic<DerivedState> id_order_state_ = DerivedState::kLoading;
+  std::atomic<uint64_t> section_bytes_ = 0;  // of sections in memory
+  mutable absl::Mutex problems_mutex_;
+  std::vector<std::string> problems_ ABSL_GUARDED_BY(problems_mutex_);
 };
 
 }  // namespace perigee::engine

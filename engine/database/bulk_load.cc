@@ -150,6 +150,7 @@ absl::StatusOr<BulkLoadReport> BulkLoad::Publish() {
   spent_ = true;
   CollectionEnvironment& environment = collection_->environment();
   PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment.state.BeginWork());
+  PERIGEE_RETURN_IF_ERROR(collection_->WaitLoaded(kIdsLoaded));
   PERIGEE_RETURN_IF_ERROR(collection_->CheckWritable());
   PERIGEE_RETURN_IF_ERROR(environment.check_space());
   BulkLoadReport report{.rows = rows_, .epoch = environment.state.epoch()};

@@ -2,6 +2,7 @@
 #include "engine/database/database_core.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,8 @@ namespace {
 constexpr int kReadOnlyAttempts = 5;
 // The log cannot shrink below the file in use and the one prepared behind it.
 constexpr uint64_t kLogFilesMin = 4;
+// Two or three streams of reads fill a disk; verifying them takes little.
+constexpr unsigned kLoaderThreadsMax = 4;
 
 storage::BackendChoice ChoiceOf(IoBackend backend) {
   switch (backend) {
@@ -127,18 +130,22 @@ absl::Status DatabaseCore::OpenReadWrite() {
   publisher_ = std::make_unique<ManifestPublisher>(*environment_, catalog_, *manifest_);
   environment_->publisher = publisher_.get();
   DatabaseRecovery recovery(environment_, catalog_);
+  std::unique_ptr<CollectionLoader> loader = MakeLoader();
   // What the manifest names is opened before the new epoch is written, so that a directory which
   // cannot be opened stays as it is.
-  PERIGEE_RETURN_IF_ERROR(recovery.LoadCollections(*before));
+  PERIGEE_RETURN_IF_ERROR(recovery.LoadCollections(*before, *loader));
+  if (!loads_behind()) {
+    PERIGEE_RETURN_IF_ERROR(loader->LoadNow());
+  }
   PERIGEE_RETURN_IF_ERROR(recovery.FindStrays(*before));
   PERIGEE_RETURN_IF_ERROR(storage::CheckLogConnection(
       *directory_, {.epoch = before->epoch, .applied_lsn = before->min_applied_lsn()}));
   PERIGEE_RETURN_IF_ERROR(publisher_->BeginEpoch());
+  StartLoader(std::move(loader));
   PERIGEE_RETURN_IF_ERROR(OpenLog(recovery.published_max_lsn(), recovery));
   PERIGEE_RETURN_IF_ERROR(recovery.Finish(log_->end().lsn - 1));
-  warnings_ = recovery.warnings();
-  for (const std::string& warning : warnings_) {
-    Log(LogLevel::kWarning, "open.warning", warning);
+  for (const std::string& warning : recovery.warnings()) {
+    AddWarning(warning);
   }
   publisher_->SetLog(log_.get());
   // Collections and attached segments that only the log knew.
@@ -179,6 +186,10 @@ void DatabaseCore::StartThreads() {
   scheduler_ = std::make_unique<MaintenanceScheduler>(options_.maintenance_threads,
                                                       [this] { return maintenance_->RunOnce(); });
   environment_->wake_maintenance = [this] { scheduler_->Wake(); };
+  {
+    const absl::MutexLock lock(&loading_mutex_);
+    scheduler_ready_ = true;
+  }
   queue_ = std::make_unique<storage::GroupCommitQueue>(
       *log_,
       storage::GroupCommitOptions{
@@ -199,6 +210,37 @@ void DatabaseCore::StartStallWatch() {
                             .check_every = tuning_.io_check_every},
         [this](const absl::Status& status) { environment_->state.Fail(status); });
   }
+}
+
+std::unique_ptr<CollectionLoader> DatabaseCore::MakeLoader() {
+  return std::make_unique<CollectionLoader>(
+      CollectionLoader::Options{.warn = [this](const std::string& warning) { AddWarning(warning); },
+                                .on_progress =
+                                    [this] {
+                                      // Sealing and rewriting wait for the parts they need.
+                                      const absl::MutexLock lock(&loading_mutex_);
+                                      if (scheduler_ready_) {
+                                        scheduler_->Wake();
+                                      }
+                                    }});
+}
+
+void DatabaseCore::StartLoader(std::unique_ptr<CollectionLoader> loader) {
+  if (loads_behind()) {
+    loader_ = std::move(loader);
+    loader_->Start(std::clamp(std::thread::hardware_concurrency(), 1U, kLoaderThreadsMax));
+  }
+}
+
+void DatabaseCore::AddWarning(const std::string& warning) {
+  Log(LogLevel::kWarning, "open.warning", warning);
+  const absl::MutexLock lock(&loading_mutex_);
+  warnings_.push_back(warning);
+}
+
+std::vector<std::string> DatabaseCore::warnings() const {
+  const absl::MutexLock lock(&loading_mutex_);
+  return warnings_;
 }
 
 void DatabaseCore::OnGroupApplied(uint64_t last_lsn) {
@@ -232,9 +274,19 @@ absl::Status DatabaseCore::LoadReadOnly() {
   }
   PERIGEE_RETURN_IF_ERROR(storage::CheckLogConnection(
       *directory_, {.epoch = state->epoch, .applied_lsn = state->min_applied_lsn()}));
+  {
+    const absl::MutexLock lock(&loading_mutex_);
+    warnings_.clear();  // of an attempt before
+  }
   DatabaseRecovery recovery(environment_, catalog_);
-  PERIGEE_RETURN_IF_ERROR(recovery.LoadCollections(*state));
-  warnings_ = recovery.warnings();
+  std::unique_ptr<CollectionLoader> loader = MakeLoader();
+  PERIGEE_RETURN_IF_ERROR(recovery.LoadCollections(*state, *loader));
+  if (!loads_behind()) {
+    PERIGEE_RETURN_IF_ERROR(loader->LoadNow());
+  }
+  for (const std::string& warning : recovery.warnings()) {
+    AddWarning(warning);
+  }
   const std::vector<std::shared_ptr<CollectionCore>> collections = catalog_.List();
   const bool any_missing =
       std::any_of(collections.begin(), collections.end(),
@@ -247,6 +299,8 @@ absl::Status DatabaseCore::LoadReadOnly() {
     }
   }
   environment_->visible_lsn.store(state->min_applied_lsn());
+  // The files are open: what the writer removes from now on can still be read.
+  StartLoader(std::move(loader));
   return absl::OkStatus();
 }
 
@@ -296,7 +350,7 @@ absl::StatusOr<DatabaseStatus> DatabaseCore::Status() const {
                         .manifest = manifest_.get(),
                         .log = log_.get(),
                         .io_backend = io_backend_,
-                        .warnings = warnings_};
+                        .warnings = warnings()};
   if (std::string stalled = stall_watch_ == nullptr ? "" : stall_watch_->stalled();
       !stalled.empty()) {
     sources.warnings.push_back(std::move(stalled));
@@ -330,6 +384,9 @@ absl::Status DatabaseCore::Close() {
   for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
     collection->RequestStop();
   }
+  if (loader_ != nullptr) {
+    loader_->Stop();
+  }
   if (scheduler_ != nullptr) {
     scheduler_->Stop();
   }
@@ -355,6 +412,7 @@ absl::Status DatabaseCore::Close() {
 void DatabaseCore::LeakParts() {
   // The threads that these would join do not exist here, and their mutexes may be held for ever.
   (void)stall_watch_.release();
+  (void)loader_.release();
   (void)scheduler_.release();
   (void)queue_.release();
   (void)log_.release();

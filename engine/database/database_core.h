@@ -25,6 +25,7 @@
 #include "absl/synchronization/mutex.h"
 #include "engine/collection/collection_core.h"
 #include "engine/database/collection_catalog.h"
+#include "engine/database/collection_loader.h"
 #include "engine/database/database_maintenance.h"
 #include "engine/database/disk_space_guard.h"
 #include "engine/database/maintenance_scheduler.h"
@@ -74,6 +75,11 @@ class DatabaseCore {
   absl::Status OpenReadWrite();
   absl::Status OpenReadOnly();
   absl::Status LoadReadOnly();
+  std::unique_ptr<CollectionLoader> MakeLoader();
+  bool loads_behind() const { return options_.maintenance_threads > 0; }
+  void StartLoader(std::unique_ptr<CollectionLoader> loader);
+  void AddWarning(const std::string& warning);
+  std::vector<std::string> warnings() const;
   void StartEnvironment(uint64_t epoch);
   absl::Status OpenLog(uint64_t published_max_lsn, class DatabaseRecovery& recovery);
   void StartThreads();
@@ -97,8 +103,11 @@ class DatabaseCore {
   std::unique_ptr<DatabaseMaintenance> maintenance_;
   std::unique_ptr<MaintenanceScheduler> scheduler_;
   std::unique_ptr<StallWatch> stall_watch_;
-  std::vector<std::string> warnings_;
+  std::unique_ptr<CollectionLoader> loader_;
   std::string io_backend_;
+  mutable absl::Mutex loading_mutex_;  // for what the loader's threads touch
+  std::vector<std::string> warnings_ ABSL_GUARDED_BY(loading_mutex_);
+  bool scheduler_ready_ ABSL_GUARDED_BY(loading_mutex_) = false;
 
   absl::Mutex close_mutex_;
   absl::Status close_status_ ABSL_GUARDED_BY(close_mutex_);

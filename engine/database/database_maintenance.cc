@@ -32,8 +32,8 @@ absl::Duration DatabaseMaintenance::RunOnce() {
 void DatabaseMaintenance::FreezeForLog() {
   for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
     // One freeze at a time: sealing what is frozen comes before more small segments.
-    if (collection->state().damaged() || collection->state().frozen_count() > 0 ||
-        !collection->state().HasUnsealed()) {
+    if (!collection->load().Has(kSourceLoaded) || collection->state().damaged() ||
+        collection->state().frozen_count() > 0 || !collection->state().HasUnsealed()) {
       continue;
     }
     if (collection->state().Freeze() == 0) {
@@ -47,8 +47,9 @@ void DatabaseMaintenance::FreezeForLog() {
 
 bool DatabaseMaintenance::SealOne(absl::Duration* pause) {
   for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
-    if (collection->state().frozen_count() == 0 || collection->state().damaged() ||
-        !Due(collection->uuid(), pause) || !collection->ClaimSeal()) {
+    if (collection->state().frozen_count() == 0 || !collection->load().Has(kSourceLoaded) ||
+        collection->state().damaged() || !Due(collection->uuid(), pause) ||
+        !collection->ClaimSeal()) {
       continue;
     }
     const absl::Cleanup release = [&collection] { collection->ReleaseSeal(); };
@@ -61,8 +62,8 @@ bool DatabaseMaintenance::SealOne(absl::Duration* pause) {
 bool DatabaseMaintenance::RewriteOne(absl::Duration* pause) {
   for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
     absl::Duration seal_pause = absl::InfiniteDuration();
-    if (!Due(collection->uuid(), &seal_pause) || !RewriteDue(collection->uuid(), pause) ||
-        !collection->ClaimRewrite()) {
+    if (!collection->load().Has(kAllLoaded) || !Due(collection->uuid(), &seal_pause) ||
+        !RewriteDue(collection->uuid(), pause) || !collection->ClaimRewrite()) {
       continue;
     }
     const absl::Cleanup release = [&collection] { collection->ReleaseRewrite(); };

@@ -2,6 +2,7 @@
 #include "engine/database/database_recovery.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "engine/collection/collection_core.h"
@@ -21,46 +22,24 @@ absl::Status Broken(const std::string& message) {
   return ErrorWithReason(ErrorReason::kDamaged, message);
 }
 
-// The live rows of a segment in the order of their ids.
-class LiveRows {
- public:
-  explicit LiveRows(const SealedSegment& segment) : segment_(&segment) { SkipDead(); }
-
-  bool done() const { return position_ == segment_->id_order().size(); }
-  std::string_view id() const { return segment_->EncodedId(segment_->id_order()[position_]); }
-  const SealedSegment& segment() const { return *segment_; }
-  void Next() {
-    ++position_;
-    SkipDead();
-  }
-
- private:
-  void SkipDead() {
-    while (!done() && segment_->DeadLsn(segment_->id_order()[position_]) != kNeverDead) {
-      ++position_;
-    }
-  }
-
-  const SealedSegment* segment_;
-  size_t position_ = 0;
-};
-
 }  // namespace
 
 DatabaseRecovery::DatabaseRecovery(std::shared_ptr<CollectionEnvironment> environment,
                                    CollectionCatalog& catalog)
     : environment_(std::move(environment)), catalog_(catalog) {}
 
-absl::Status DatabaseRecovery::LoadCollections(const storage::ManifestState& state) {
+absl::Status DatabaseRecovery::LoadCollections(const storage::ManifestState& state,
+                                               CollectionLoader& loader) {
   for (const auto& [uuid, entry] : state.collections) {
-    if (const absl::Status loaded = LoadCollection(entry); !loaded.ok()) {
+    if (const absl::Status loaded = LoadCollection(entry, loader); !loaded.ok()) {
       return WithContext(loaded, absl::StrCat("opening collection '", entry.name, "'"));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status DatabaseRecovery::LoadCollection(const storage::CollectionEntry& entry) {
+absl::Status DatabaseRecovery::LoadCollection(const storage::CollectionEntry& entry,
+                                              CollectionLoader& loader) {
   PERIGEE_ASSIGN_OR_RETURN(CollectionSchema schema, DecodeSchema(storage::AsBytes(entry.schema)));
   CollectionIdentity identity;
   identity.uuid = entry.uuid;
@@ -74,8 +53,10 @@ absl::Status DatabaseRecovery::LoadCollection(const storage::CollectionEntry& en
   state.applied_lsn = entry.applied_lsn;
   for (const auto& [uuid, segment] : entry.segments) {
     published_max_lsn_ = std::max(published_max_lsn_, segment.max_lsn);
+    const bool held_back = segment.stamped_lsn > entry.applied_lsn;
     absl::StatusOr<std::shared_ptr<SealedSegment>> opened =
-        OpenNamedSegment(*environment_->directory, identity.schema, segment);
+        held_back ? OpenNamedSegment(*environment_->directory, identity.schema, segment)
+                  : PrepareNamedSegment(*environment_->directory, identity.schema, segment);
     if (!opened.ok()) {
       const bool damage = opened.status().code() == absl::StatusCode::kDataLoss ||
                           opened.status().code() == absl::StatusCode::kNotFound;
@@ -88,15 +69,15 @@ absl::Status DatabaseRecovery::LoadCollection(const storage::CollectionEntry& en
           {uuid, segment.row_count, Broken(std::string(opened.status().message()))});
       continue;
     }
-    for (const std::string& problem : (*opened)->problems()) {
-      warnings_.push_back(absl::StrCat("collection '", entry.name, "': ", problem));
-    }
     if ((*opened)->read_only()) {
       warnings_.push_back(absl::StrCat("collection '", entry.name, "': segment ", uuid.ToString(),
                                        " was written by a later version with features that allow "
                                        "this one to search it, not to rewrite it"));
     }
-    if (segment.stamped_lsn > entry.applied_lsn) {
+    if (held_back) {
+      for (const std::string& problem : (*opened)->problems()) {
+        warnings_.push_back(absl::StrCat("collection '", entry.name, "': ", problem));
+      }
       pending_[{entry.uuid, segment.stamped_lsn}].push_back({*std::move(opened), segment});
       continue;
     }
@@ -104,44 +85,8 @@ absl::Status DatabaseRecovery::LoadCollection(const storage::CollectionEntry& en
   }
   std::shared_ptr<CollectionCore> collection =
       CollectionCore::Make(environment_, std::move(identity), std::move(state));
-  PERIGEE_RETURN_IF_ERROR(CheckUniqueIds(*collection));
+  loader.Add(collection);
   catalog_.Add(std::move(collection));
-  return absl::OkStatus();
-}
-
-absl::Status DatabaseRecovery::CheckUniqueIds(const CollectionCore& collection) const {
-  const std::vector<std::shared_ptr<SealedSegment>> segments = collection.state().sealed();
-  if (segments.size() < 2) {
-    return absl::OkStatus();  // a segment's own ids are unique, its opening has seen to that
-  }
-  // All live rows in the order of their ids: two rows with one id stand side by side.
-  std::vector<LiveRows> heap;
-  for (const std::shared_ptr<SealedSegment>& segment : segments) {
-    if (LiveRows rows(*segment); !rows.done()) {
-      heap.push_back(rows);
-    }
-  }
-  const auto later = [](const LiveRows& a, const LiveRows& b) { return a.id() > b.id(); };
-  std::make_heap(heap.begin(), heap.end(), later);
-  const SealedSegment* previous = nullptr;
-  std::string_view previous_id;
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), later);
-    LiveRows& rows = heap.back();
-    if (previous != nullptr && rows.id() == previous_id) {
-      return Broken(absl::StrCat(
-          "collection '", collection.name(), "': one id is alive in segment ", previous->name(),
-          " and in segment ", rows.segment().name(), "; run perigee-inspect verify"));
-    }
-    previous = &rows.segment();
-    previous_id = rows.id();
-    rows.Next();
-    if (rows.done()) {
-      heap.pop_back();
-    } else {
-      std::push_heap(heap.begin(), heap.end(), later);
-    }
-  }
   return absl::OkStatus();
 }
 
@@ -196,19 +141,23 @@ absl::Status DatabaseRecovery::ReplayDrop(const storage::LogRecord& record) {
   return absl::OkStatus();
 }
 
-std::shared_ptr<CollectionCore> DatabaseRecovery::Target(const storage::Uuid& uuid, uint64_t lsn) {
+absl::StatusOr<std::shared_ptr<CollectionCore>> DatabaseRecovery::Target(const storage::Uuid& uuid,
+                                                                         uint64_t lsn) {
   std::shared_ptr<CollectionCore> collection = catalog_.FindUuid(uuid);
   if (collection == nullptr) {
     unknown_.insert(uuid);
   } else if (lsn <= collection->state().applied_lsn()) {
     return nullptr;
+  } else {
+    PERIGEE_RETURN_IF_ERROR(collection->WaitLoaded(kIdsLoaded));
   }
   return collection;
 }
 
 absl::Status DatabaseRecovery::ReplayUpsert(const storage::LogRecord& record) {
   PERIGEE_ASSIGN_OR_RETURN(const UpsertRecord upsert, DecodeUpsert(record.payload));
-  const std::shared_ptr<CollectionCore> collection = Target(upsert.collection, record.lsn);
+  PERIGEE_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> collection,
+                           Target(upsert.collection, record.lsn));
   if (collection == nullptr) {
     return absl::OkStatus();
   }
@@ -220,7 +169,8 @@ absl::Status DatabaseRecovery::ReplayUpsert(const storage::LogRecord& record) {
 
 absl::Status DatabaseRecovery::ReplayDelete(const storage::LogRecord& record) {
   PERIGEE_ASSIGN_OR_RETURN(const DeleteRecord deletion, DecodeDelete(record.payload));
-  const std::shared_ptr<CollectionCore> collection = Target(deletion.collection, record.lsn);
+  PERIGEE_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> collection,
+                           Target(deletion.collection, record.lsn));
   if (collection != nullptr) {
     collection->Touch();
     collection->state().ApplyDelete(deletion, record.lsn);
@@ -230,7 +180,8 @@ absl::Status DatabaseRecovery::ReplayDelete(const storage::LogRecord& record) {
 
 absl::Status DatabaseRecovery::ReplayAttach(const storage::LogRecord& record) {
   PERIGEE_ASSIGN_OR_RETURN(const AttachRecord attach, DecodeAttach(record.payload));
-  const std::shared_ptr<CollectionCore> collection = Target(attach.collection, record.lsn);
+  PERIGEE_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> collection,
+                           Target(attach.collection, record.lsn));
   if (collection == nullptr) {
     return absl::OkStatus();
   }
@@ -286,6 +237,11 @@ absl::Status DatabaseRecovery::SealFull(const std::shared_ptr<CollectionCore>& c
   collection->state().PublishGroup(lsn);
   std::erase(environment_->touched, collection);
   environment_->visible_lsn.store(lsn);
+  // Between two groups, because the loader may have to make a segment a missing one.
+  PERIGEE_RETURN_IF_ERROR(collection->WaitLoaded(kSourceLoaded));
+  if (collection->state().damaged()) {
+    return absl::OkStatus();
+  }
   const absl::Status sealed = SealOldestFrozen(collection, {.with_indexes = false});
   if (sealed.code() == absl::StatusCode::kResourceExhausted) {
     // A full disk must not keep the database shut; memory then holds what the log does, which is

@@ -8,12 +8,12 @@
 //     (I1); a record that cannot be applied ends the open with its LSN (D4).
 //  2. A bulk-loaded segment whose stamp is above the applied LSN is held back until replay reaches
 //     its attach record, because until then its rows do not exist.
-//  3. No id has two live rows (I4); deletion files lie within their segments (I5); no applied LSN
-//     is above the end of the log (I6); row counts agree (I11).
+//  3. Deletion files lie within their segments (I5); no applied LSN is above the end of the log
+//     (I6); row counts agree (I11). The loader sees to it that no id has two live rows (I4).
 //  4. Memory stays bounded: full growing segments are sealed, without graphs, while replaying
 //  (D13).
 //
-// Thread-safety: one thread; nothing else uses the collections until it is done.
+// Thread-safety: one thread; nothing but the loader uses the collections until it is done.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@
 #include "engine/collection/collection_environment.h"
 #include "engine/database/catalog_operation.h"
 #include "engine/database/collection_catalog.h"
+#include "engine/database/collection_loader.h"
 #include "storage/manifest/manifest_state.h"
 #include "storage/wal/log_group.h"
 
@@ -38,9 +39,9 @@ class DatabaseRecovery {
   /// All arguments outlive the object.
   DatabaseRecovery(std::shared_ptr<CollectionEnvironment> environment, CollectionCatalog& catalog);
 
-  /// Opens the segments that `state` names. A segment that is damaged or missing becomes a missing
-  /// segment of its collection; that is told by warnings().
-  absl::Status LoadCollections(const storage::ManifestState& state);
+  /// Opens the segments that `state` names and gives them to `loader`. A segment that is damaged or
+  /// missing becomes a missing segment of its collection; that is told by warnings().
+  absl::Status LoadCollections(const storage::ManifestState& state, CollectionLoader& loader);
   /// Highest LSN of any row of a segment that LoadCollections saw (D7).
   uint64_t published_max_lsn() const { return published_max_lsn_; }
 
@@ -54,15 +55,16 @@ class DatabaseRecovery {
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  absl::Status LoadCollection(const storage::CollectionEntry& entry);
-  absl::Status CheckUniqueIds(const CollectionCore& collection) const;
+  absl::Status LoadCollection(const storage::CollectionEntry& entry, CollectionLoader& loader);
   absl::Status ReplayCreate(const storage::LogRecord& record);
   absl::Status ReplayDrop(const storage::LogRecord& record);
   absl::Status ReplayUpsert(const storage::LogRecord& record);
   absl::Status ReplayDelete(const storage::LogRecord& record);
   absl::Status ReplayAttach(const storage::LogRecord& record);
-  /// The collection that a record is about, or null when the record is to be passed over.
-  std::shared_ptr<CollectionCore> Target(const storage::Uuid& collection, uint64_t lsn);
+  /// The collection that a record is about, with its ids loaded, or null when the record is to be
+  /// passed over.
+  absl::StatusOr<std::shared_ptr<CollectionCore>> Target(const storage::Uuid& collection,
+                                                         uint64_t lsn);
   absl::Status SealFull(const std::shared_ptr<CollectionCore>& collection, uint64_t lsn);
 
   std::shared_ptr<CollectionEnvironment> environment_;

@@ -27,7 +27,7 @@ class RequestDispatcher {
     /// Threads that search; 0: one per processor, at least two.
     size_t read_threads = 0;
     /// Threads that wait for the log: writes of one group commit come from as many of them.
-    size_t write_threads = 16;
+    size_t write_threads = 64;
     size_t administration_threads = 2;
     AdmissionController::Options admission = {};
   };

@@ -20,6 +20,7 @@ namespace {
 
 constexpr uint64_t kReadBytes = uint64_t{1} << 20U;  // one request
 constexpr size_t kBatchRequests = 16;                // at most 16 MiB on their way at once
+constexpr uint64_t kPieceBytes = kBatchRequests * kReadBytes;
 static_assert(kReadBytes % kChecksumPageBytesMax == 0);
 
 bool AllZero(std::span<const std::byte> bytes) {
@@ -178,11 +179,20 @@ const SectionEntry* SegmentReader::Find(SectionKind kind, uint16_t ordinal) cons
   return nullptr;
 }
 
-absl::StatusOr<AlignedBuffer> SegmentReader::ReadSection(const SectionEntry& section) const {
+absl::StatusOr<AlignedBuffer> SegmentReader::ReadSection(const SectionEntry& section,
+                                                         const std::atomic<bool>* stop) const {
   const size_t index = IndexOf(section);
   PERIGEE_RETURN_IF_ERROR(tables_[index].status);
   AlignedBuffer buffer(section.length);
-  PERIGEE_RETURN_IF_ERROR(ReadPages(index, 0, buffer.bytes()));
+  for (uint64_t done = 0; done < section.length; done += kPieceBytes) {
+    if (stop != nullptr && stop->load(std::memory_order_relaxed)) {
+      return absl::CancelledError(absl::StrCat(path_, ": the reading was given up"));
+    }
+    // In pieces that are verified while they are still in the processor's cache.
+    PERIGEE_RETURN_IF_ERROR(
+        ReadPages(index, done / section.checksum_page_bytes,
+                  buffer.bytes().subspan(done, std::min(section.length - done, kPieceBytes))));
+  }
   return buffer;
 }
 

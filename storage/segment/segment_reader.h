@@ -14,6 +14,7 @@
 // Thread-safety: a reader is immutable after Open; all methods may be called from every thread.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -65,8 +66,9 @@ class SegmentReader {
   const SectionEntry* Find(SectionKind kind, uint16_t ordinal = 0) const;
 
   /// The whole section, verified; page-aligned, exactly `section.length` bytes.
-  /// Requires: `section` is one of sections().
-  absl::StatusOr<AlignedBuffer> ReadSection(const SectionEntry& section) const;
+  /// Requires: `section` is one of sections(). kCancelled when `*stop` turned true; may be null.
+  absl::StatusOr<AlignedBuffer> ReadSection(const SectionEntry& section,
+                                            const std::atomic<bool>* stop = nullptr) const;
   /// Fills `out` from byte `offset` of the section; only the pages it touches are read.
   absl::Status ReadRange(const SectionEntry& section, uint64_t offset,
                          std::span<std::byte> out) const;

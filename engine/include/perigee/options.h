@@ -36,7 +36,10 @@ struct OpenOptions {
   uint64_t growing_segment_bytes_max = 64ULL << 20U;
   /// Log size at which collections are sealed so that old log files can go.
   uint64_t log_bytes_max = 512ULL << 20U;
-  /// Threads that seal and compact; 0 leaves sealing to Flush and Optimize.
+  /// Threads that seal and compact; 0 leaves sealing to Flush and Optimize. With any, Open returns
+  /// once every file was found and looked at, and threads of its own bring segments into memory
+  /// behind it: calls wait for what they need, and the state of a collection says "loading: ...".
+  /// With 0, everything is in memory before Open returns.
   uint32_t maintenance_threads = 1;
   bool allow_network_filesystem = false;
   /// Below this much free space upserts answer kResourceExhausted. 0: min(5% of the disk, 2 GiB).
