@@ -31,7 +31,7 @@ namespace {
 // Whether a state with this number belongs to a sample of that share.
 bool Sampled(uint64_t mix, double share) {
   constexpr double kRange = 18446744073709551616.0;
-  return static_cast<double>(mix) < share * kRange;
+  return share >= 1 || static_cast<double>(mix) < share * kRange;
 }
 
 }  // namespace
@@ -140,7 +140,9 @@ void CrashCampaign::Run(uint64_t seed, const CrashSampling& sampling) {
       if (disk == nullptr) {
         continue;
       }
-      if (Sampled(state.Mix() * 0x9E37'79B9'7F4A'7C15ULL, sampling.recoveries)) {
+      // After a kill the recovery works on what is not on the disk yet, so there is more to lose.
+      const double share = sampling.recoveries * (Aftermaths()[aftermath].policy ? 1 : 5);
+      if (Sampled(state.Mix() * 0x9E37'79B9'7F4A'7C15ULL, share)) {
         RunRecovery(*disk, point->promise, state, sampling);
       }
       verdict_.Judge(*disk, point->promise, state.Mix(), state.ToString());

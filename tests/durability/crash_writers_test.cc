@@ -194,7 +194,8 @@ TEST_SUITE("durability") {
     std::mt19937_64 random(seed);
     const Life whole = Live(~uint64_t{0} / 2);
     constexpr auto kInAll = static_cast<uint64_t>(kOperations) * kWriters;
-    CHECK_MESSAGE((whole.flushes > 0 && whole.flushes < kInAll), "no group held more than one operation");
+    CHECK_MESSAGE((whole.flushes > 0 && whole.flushes < kInAll),
+                  "no group held more than one operation");
     uint64_t states = 0;
     for (uint64_t n = 0; n < lives; ++n) {
       const uint64_t stop = random() % whole.calls;

@@ -143,6 +143,39 @@ TEST_CASE("a prefix keeps the order of writes and tears the last at a sector") {
                                   6 * kSector});
 }
 
+TEST_CASE("reordered changes survive whole, whatever came before them") {
+  SimulatedFileSystem disk;
+  auto file = CreateDurable(disk, "f", std::string(4 * kSector, '-'));
+  Write(*file, 0, std::string(2 * kSector, 'a'));
+  Write(*file, 2 * kSector, std::string(2 * kSector, 'b'));
+  REQUIRE(disk.Rename("f", "g").ok());
+  std::set<std::string> seen;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    const auto crashed = disk.Crash(CrashPolicy::kReordered, seed);
+    const std::vector<std::string> names = crashed->Files();
+    if (names.size() == 1) {  // else the rename took place by half: both names, or none
+      const std::string after = Contents(*crashed, names[0]);
+      REQUIRE(after.substr(0, kSector) == after.substr(kSector, kSector));
+      REQUIRE(after.substr(2 * kSector, kSector) == after.substr(3 * kSector));
+      seen.insert(names[0] + after[0] + after[2 * kSector]);
+    }
+  }
+  CHECK(seen == std::set<std::string>{"f--", "fa-", "f-b", "fab", "g--", "ga-", "g-b", "gab"});
+}
+
+TEST_CASE("copies of a disk share nothing that one of them changes") {
+  SimulatedFileSystem disk;
+  auto file = CreateDurable(disk, "f", "before");
+  const auto copy = disk.KillProcess();
+  const uint64_t print = copy->Fingerprint();
+  CHECK(print == disk.Fingerprint());
+  Write(*file, 0, "after!");
+  CHECK(Contents(disk, "f") == "after!");
+  CHECK(Contents(*copy, "f") == "before");
+  CHECK(copy->Fingerprint() == print);
+  CHECK(disk.Fingerprint() != print);
+}
+
 TEST_CASE("a directory whose name is lost takes its files along") {
   SimulatedFileSystem disk;
   REQUIRE(disk.CreateDirectory("d").ok());

@@ -17,7 +17,8 @@ namespace {
 
 constexpr CrashPolicy kPolicies[] = {CrashPolicy::kNothingUnsynced, CrashPolicy::kEverything,
                                      CrashPolicy::kFilePrefix,      CrashPolicy::kRandomSectors,
-                                     CrashPolicy::kNamesOnly,       CrashPolicy::kDataOnly};
+                                     CrashPolicy::kNamesOnly,       CrashPolicy::kDataOnly,
+                                     CrashPolicy::kReordered};
 const std::string kManifestText(1000, 'm');
 
 // Stands for the manifest's code: a manifest, then CURRENT.

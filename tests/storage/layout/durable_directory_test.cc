@@ -13,7 +13,8 @@ namespace {
 
 constexpr CrashPolicy kPolicies[] = {CrashPolicy::kNothingUnsynced, CrashPolicy::kEverything,
                                      CrashPolicy::kFilePrefix,      CrashPolicy::kRandomSectors,
-                                     CrashPolicy::kNamesOnly,       CrashPolicy::kDataOnly};
+                                     CrashPolicy::kNamesOnly,       CrashPolicy::kDataOnly,
+                                     CrashPolicy::kReordered};
 
 // A disk with a durable, empty directory "db" as the data directory makes it.
 std::unique_ptr<SimulatedFileSystem> NewDisk() {

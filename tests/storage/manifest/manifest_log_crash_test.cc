@@ -23,7 +23,8 @@ namespace {
 
 constexpr CrashPolicy kPolicies[] = {CrashPolicy::kNothingUnsynced, CrashPolicy::kEverything,
                                      CrashPolicy::kFilePrefix,      CrashPolicy::kRandomSectors,
-                                     CrashPolicy::kNamesOnly,       CrashPolicy::kDataOnly};
+                                     CrashPolicy::kNamesOnly,       CrashPolicy::kDataOnly,
+                                     CrashPolicy::kReordered};
 constexpr ManifestLogOptions kOptions = {.rollover_edits = 3};
 constexpr int kEdits = 8;
 
@@ -102,6 +103,16 @@ void RequireRecovery(SimulatedFileSystem& disk, const Promise& promise) {
   CHECK(ContentOf(*database->log->state()) == expected);
 }
 
+// Opens and makes one edit without content; false when the power went.
+bool RecoverAndCommit(SimulatedFileSystem& disk) {
+  auto database = OpenDatabase(disk, kOptions);
+  if (!database.ok()) {
+    return false;
+  }
+  const auto outcome = database->log->TryCommit(database->log->state()->version, ManifestEdit{});
+  return outcome.ok() && outcome->result == CommitResult::kCommitted;
+}
+
 uint64_t ChangesOfRun(uint64_t seed) {
   SimulatedFileSystem disk;
   const Promise promise = Run(disk, seed);
@@ -141,15 +152,19 @@ TEST_CASE("the power goes again during recovery") {
     SimulatedFileSystem disk;
     disk.StopAfterChange(stop);
     const Promise promise = Run(disk, seed);
-    for (uint64_t second = 1; second < 40; ++second) {
-      const auto rebooted = disk.Crash(CrashPolicy::kRandomSectors, stop);
-      rebooted->StopAfterChange(second);
-      if (OpenDatabase(*rebooted, kOptions).ok()) {
-        break;  // recovery needs fewer changes than that
+    for (const bool killed : {false, true}) {
+      for (uint64_t second = 1; second < 40; ++second) {
+        const auto rebooted =
+            killed ? disk.KillProcess() : disk.Crash(CrashPolicy::kRandomSectors, stop);
+        rebooted->StopAfterChange(second);
+        if (RecoverAndCommit(*rebooted)) {
+          break;  // recovery and one edit need fewer changes than that
+        }
+        INFO("change ", stop, killed ? ", killed" : "", ", then ", second);
+        for (const CrashPolicy policy : {CrashPolicy::kRandomSectors, CrashPolicy::kReordered}) {
+          RequireRecovery(*rebooted->Crash(policy, second), promise);
+        }
       }
-      INFO("change ", stop, ", then ", second);
-      const auto again = rebooted->Crash(CrashPolicy::kRandomSectors, second);
-      RequireRecovery(*again, promise);
     }
   }
 }

@@ -27,10 +27,12 @@ namespace {
 
 constexpr CrashPolicy kPolicies[] = {CrashPolicy::kNothingUnsynced, CrashPolicy::kEverything,
                                      CrashPolicy::kFilePrefix,      CrashPolicy::kRandomSectors,
-                                     CrashPolicy::kNamesOnly,       CrashPolicy::kDataOnly};
+                                     CrashPolicy::kNamesOnly,       CrashPolicy::kDataOnly,
+                                     CrashPolicy::kReordered};
 
 bool IsRandom(CrashPolicy policy) {
-  return policy == CrashPolicy::kFilePrefix || policy == CrashPolicy::kRandomSectors;
+  return policy == CrashPolicy::kFilePrefix || policy == CrashPolicy::kRandomSectors ||
+         policy == CrashPolicy::kReordered;
 }
 
 // What the life was told: the only things that recovery may be measured by.
