@@ -15,6 +15,7 @@
 #include "engine/collection/segment_publisher.h"
 #include "engine/collection/segment_sealer.h"
 #include "storage/foundation/error_reason.h"
+#include "storage/foundation/memory_boundary.h"
 #include "storage/foundation/status_macros.h"
 
 namespace perigee::engine {
@@ -109,45 +110,60 @@ absl::StatusOr<CollectionReader> CollectionCore::ReaderFor(
 }
 
 absl::StatusOr<GetResult> CollectionCore::Get(const GetRequest& request) const {
-  const uint32_t payload =
-      request.with_payload.kind == PayloadSelector::Kind::kNone ? 0U : kPayloadLoaded;
-  // Which vectors a row has is part of the vectors.
-  const uint32_t vectors =
-      request.with_vectors.kind == VectorSelector::Kind::kNone ? 0U : kVectorsLoaded;
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(kIdsLoaded | payload | vectors));
-  return CollectionReader(std::move(snapshot), &stop_requested_).Get(request);
+  return WithinMemory([&]() -> absl::StatusOr<GetResult> {
+    const uint32_t payload =
+        request.with_payload.kind == PayloadSelector::Kind::kNone ? 0U : kPayloadLoaded;
+    // Which vectors a row has is part of the vectors.
+    const uint32_t vectors =
+        request.with_vectors.kind == VectorSelector::Kind::kNone ? 0U : kVectorsLoaded;
+    PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(kIdsLoaded | payload | vectors));
+    return CollectionReader(std::move(snapshot), &stop_requested_).Get(request);
+  });
 }
 
 absl::StatusOr<QueryResult> CollectionCore::Query(const perigee::Query& query) const {
-  PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(std::span(&query, 1)));
-  return reader.Query(query);
+  return WithinMemory([&]() -> absl::StatusOr<QueryResult> {
+    PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(std::span(&query, 1)));
+    return reader.Query(query);
+  });
 }
 
 absl::StatusOr<std::vector<QueryResult>> CollectionCore::QueryBatch(
     std::span<const perigee::Query> queries) const {
-  PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(queries));
-  return reader.QueryBatch(queries);
+  return WithinMemory([&]() -> absl::StatusOr<std::vector<QueryResult>> {
+    PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(queries));
+    return reader.QueryBatch(queries);
+  });
 }
 
 absl::StatusOr<CountResult> CollectionCore::Count(const CountRequest& request) const {
-  // How many rows there are and which of them died is known from the start.
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(request.filter.has_value() ? kSourceLoaded : 0U));
-  return CollectionReader(std::move(snapshot), &stop_requested_).Count(request);
+  return WithinMemory([&]() -> absl::StatusOr<CountResult> {
+    // How many rows there are and which of them died is known from the start.
+    PERIGEE_ASSIGN_OR_RETURN(auto snapshot,
+                             Snapshot(request.filter.has_value() ? kSourceLoaded : 0U));
+    return CollectionReader(std::move(snapshot), &stop_requested_).Count(request);
+  });
 }
 
 absl::StatusOr<ScrollResult> CollectionCore::Scroll(const ScrollRequest& request) const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(kSourceLoaded));
-  return CollectionReader(std::move(snapshot), &stop_requested_).Scroll(request);
+  return WithinMemory([&]() -> absl::StatusOr<ScrollResult> {
+    PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(kSourceLoaded));
+    return CollectionReader(std::move(snapshot), &stop_requested_).Scroll(request);
+  });
 }
 
 absl::StatusOr<ExplainResult> CollectionCore::Explain(const perigee::Query& query) const {
-  PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(std::span(&query, 1)));
-  return reader.Explain(query);
+  return WithinMemory([&]() -> absl::StatusOr<ExplainResult> {
+    PERIGEE_ASSIGN_OR_RETURN(const CollectionReader reader, ReaderFor(std::span(&query, 1)));
+    return reader.Explain(query);
+  });
 }
 
 absl::StatusOr<CollectionDescription> CollectionCore::Describe() const {
-  PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(0));
-  return DescribeCollection(identity_, *snapshot, state_.sizes(), load_);
+  return WithinMemory([&]() -> absl::StatusOr<CollectionDescription> {
+    PERIGEE_ASSIGN_OR_RETURN(auto snapshot, Snapshot(0));
+    return DescribeCollection(identity_, *snapshot, state_.sizes(), load_);
+  });
 }
 
 absl::Status CollectionCore::Flush() {

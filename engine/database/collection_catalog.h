@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/collection/collection_core.h"
@@ -42,8 +41,9 @@ class CollectionCatalog {
   mutable absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<CollectionCore>, std::less<>> by_name_
       ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<storage::Uuid, std::shared_ptr<CollectionCore>> by_uuid_
-      ABSL_GUARDED_BY(mutex_);
+  // Not a table of absl's: when one cannot grow it can no longer be destroyed either, and a replay
+  // that runs out of memory must leave quietly.
+  std::map<storage::Uuid, std::shared_ptr<CollectionCore>> by_uuid_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace perigee::engine

@@ -11,6 +11,7 @@
 #include "engine/database/database_status.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
+#include "storage/foundation/memory_boundary.h"
 #include "storage/foundation/status_macros.h"
 #include "storage/foundation/string_view_bridge.h"
 #include "storage/io/file_system_selection.h"
@@ -72,15 +73,20 @@ absl::StatusOr<std::shared_ptr<DatabaseCore>> DatabaseCore::Open(storage::FileSy
                                                                  const std::string& directory,
                                                                  const OpenOptions& options,
                                                                  const EngineTuning& tuning) {
-  std::shared_ptr<DatabaseCore> core(new DatabaseCore(file_system, options, tuning));
-  absl::Status opened = core->OpenDirectory(directory);
-  if (opened.ok()) {
-    opened = options.read_only ? core->OpenReadOnly() : core->OpenReadWrite();
-  }
-  if (!opened.ok()) {
-    return WithContext(opened, absl::StrCat("opening ", directory));
-  }
-  core->StartStallWatch();
+  // What was built when memory ran out is taken down here, behind the boundary.
+  std::shared_ptr<DatabaseCore> core;
+  PERIGEE_RETURN_IF_ERROR(WithinMemory([&]() -> absl::Status {
+    core.reset(new DatabaseCore(file_system, options, tuning));
+    absl::Status opened = core->OpenDirectory(directory);
+    if (opened.ok()) {
+      opened = options.read_only ? core->OpenReadOnly() : core->OpenReadWrite();
+    }
+    if (!opened.ok()) {
+      return WithContext(opened, absl::StrCat("opening ", directory));
+    }
+    core->StartStallWatch();
+    return absl::OkStatus();
+  }));
   return core;
 }
 
@@ -92,7 +98,7 @@ DatabaseCore::DatabaseCore(storage::FileSystem& file_system, const OpenOptions& 
       io_backend_(file_system.name()) {}
 
 DatabaseCore::~DatabaseCore() {
-  const absl::Status closed = Close();
+  const absl::Status closed = WithinMemory([this] { return Close(); });
   if (!closed.ok()) {
     Log(LogLevel::kWarning, "database.close", Std(closed.message()));
   }

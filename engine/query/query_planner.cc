@@ -2,10 +2,11 @@
 #include "engine/query/query_planner.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "perigee/model/limits.h"
 
 namespace perigee::engine {
@@ -18,7 +19,9 @@ constexpr uint64_t kScanRowsMax = 1'000;
 constexpr double kWalkCostSlack = 2.0;
 
 std::string Milliseconds(double nanoseconds) {
-  return absl::StrFormat("%.2f ms", nanoseconds / 1e6);
+  std::array<char, 64> text = {};  // StrFormat would end the process when memory is short
+  std::snprintf(text.data(), text.size(), "%.2f ms", nanoseconds / 1e6);
+  return text.data();
 }
 
 // Share of the rows that may be returned; absent when all may.

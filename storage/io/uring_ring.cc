@@ -105,17 +105,13 @@ void UringRing::RunSome(std::span<UringOperation> operations) {
       refusal = result;
     }
     completed += Collect(operations);
-    if (CanaryActive("ack-before-cqe") && operations[0].result == kPending) {
-      break;
+    if (CanaryActive("ack-before-cqe") && completed < operations.size()) {
+      for (UringOperation& operation : operations) {
+        operation.result = static_cast<int32_t>(operation.length);
+        Unpoison(operation);
+      }
+      return;
     }
-  }
-  if (CanaryActive("ack-before-cqe")) {
-    for (UringOperation& operation : operations) {
-      const auto length = static_cast<int32_t>(operation.length);
-      operation.result = operation.result == kPending ? length : operation.result;
-      Unpoison(operation);
-    }
-    return;
   }
   if (refusal != 0) {
     Break(operations, refusal, completed);

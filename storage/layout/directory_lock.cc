@@ -108,14 +108,14 @@ absl::StatusOr<std::unique_ptr<DirectoryLock>> DirectoryLock::Acquire(
   // "/." so that a symbolic link to the directory is the same as the directory.
   PERIGEE_ASSIGN_OR_RETURN(const FileStatus status, file_system.Stat(absl::StrCat(path, "/.")));
   const std::string lock_path = absl::StrCat(path, "/", Absl(kLockName));
+  std::unique_ptr<DirectoryLock> lock(
+      new DirectoryLock({.device = status.device, .inode = status.inode}));
   if (!OpenDirectories().Add(status.device, status.inode)) {
     return ErrorWithReason(ErrorReason::kLocked,
                            absl::StrCat(path, " is already open in this process (pid ", getpid(),
                                         "); share that handle, or open it read-only"));
   }
-  // From here on the destructor takes the registry's entry away.
-  std::unique_ptr<DirectoryLock> lock(
-      new DirectoryLock({.device = status.device, .inode = status.inode}));
+  lock->registered_ = true;  // from here on the destructor takes the entry away
   PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, OpenOrCreate(file_system, lock_path));
   absl::StatusOr<std::unique_ptr<FileLock>> file_lock = file_system.Lock(lock_path);
   if (GetErrorReason(file_lock.status()) == ErrorReason::kLocked) {
@@ -140,7 +140,9 @@ DirectoryLock::DirectoryLock(DirectoryKey key) : key_(key), fork_generation_(For
 
 DirectoryLock::~DirectoryLock() {
   file_lock_.reset();  // first, so that the next one in this process finds it free
-  OpenDirectories().Remove(key_.device, key_.inode);
+  if (registered_) {
+    OpenDirectories().Remove(key_.device, key_.inode);
+  }
 }
 
 bool DirectoryLock::held() const { return ForkGeneration() == fork_generation_; }

@@ -54,6 +54,7 @@ class DirectoryLock {
   DirectoryKey key_;
   std::unique_ptr<FileLock> file_lock_;
   uint64_t fork_generation_;
+  bool registered_ = false;
 };
 
 }  // namespace perigee::storage

@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/string_view_bridge.h"
 
@@ -77,10 +76,14 @@ std::optional<FileName> ParseTemporary(std::string_view name) {
 
 }  // namespace
 
-std::string ManifestName(uint64_t number) { return absl::StrFormat("MANIFEST-%06d", number); }
+// StrCat and not StrFormat, which ends the process when memory is short.
+std::string ManifestName(uint64_t number) {
+  return absl::StrCat("MANIFEST-", absl::Dec(number, absl::kZeroPad6));
+}
 
 std::string LogName(uint64_t number) {
-  return absl::StrFormat("%s/%016d%s", Absl(kLogDirectory), number, Absl(kLogSuffix));
+  return absl::StrCat(Absl(kLogDirectory), "/", absl::Dec(number, absl::kZeroPad16),
+                      Absl(kLogSuffix));
 }
 
 std::string SegmentName(const Uuid& uuid) {

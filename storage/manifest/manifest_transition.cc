@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
@@ -125,7 +124,7 @@ absl::Status AddCollections(const ManifestEdit& edit, ManifestState& state) {
   }
   // A checkpoint adds everything at once, so what is taken is looked up in sets.
   std::set<std::pair<Uuid, std::string>> names;
-  absl::flat_hash_set<Uuid> segments;
+  std::set<Uuid> segments;  // of absl's tables none may stand where memory may be short
   for (const auto& [uuid, collection] : state.collections) {
     names.emplace(collection.tenant_uuid, collection.name);
     for (const auto& [segment_uuid, segment] : collection.segments) {

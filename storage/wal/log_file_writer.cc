@@ -67,7 +67,13 @@ absl::Status LogFileWriter::Append(const LogGroup& group) {
   PERIGEE_CHECK(Fits(group), "offset ", offset_, " group ", group.bytes().size());
   PERIGEE_RETURN_IF_ERROR(Write(group, durable_lsn_));
   if (!CanaryActive("ack-before-fsync")) {
-    PERIGEE_RETURN_IF_ERROR(file_->Sync());
+    absl::Status synced = file_->Sync();
+    if (CanaryActive("retry-fsync") && !synced.ok()) {
+      synced = file_->Sync();
+    }
+    if (!CanaryActive("ignore-fsync-result")) {
+      PERIGEE_RETURN_IF_ERROR(synced);
+    }
   }
   durable_lsn_ = group.last_lsn();
   return absl::OkStatus();
