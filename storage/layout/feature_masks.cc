@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/string_view_bridge.h"
 
@@ -45,8 +46,9 @@ absl::Status Refusal(std::string_view file, const std::string& features, std::st
 
 absl::Status CheckIncompatFeatures(const FeatureMasks& masks, std::string_view file) {
   const uint64_t unknown = masks.incompat & ~kIncompatKnown;
-  return unknown == 0 ? absl::OkStatus()
-                      : Refusal(file, NamesOf("incompat", unknown), "open it with a later version");
+  return unknown == 0 || CanaryActive("incompat-bit-ignored")
+             ? absl::OkStatus()
+             : Refusal(file, NamesOf("incompat", unknown), "open it with a later version");
 }
 
 absl::Status CheckRoCompatFeatures(const FeatureMasks& masks, std::string_view file) {

