@@ -7,7 +7,7 @@
 //  1. Sealing goes before rewriting, because writers may be waiting for it.
 //  2. A failed seal is tried again after each pause of seal_retry_pauses, with a new file; after
 //     the last one the database takes no writes (storage.md 3).
-//  3. A failed rewrite is tried again after rewrite_retry_pause, for ever: the old segments serve on.
+//  3. A failed rewrite is tried again after rewrite_retry_pause, for ever; old segments serve on.
 //  4. Work for a dropped collection or a closing database ends quietly.
 //
 // Thread-safety: RunOnce may run on several threads at once; the claims of CollectionCore keep them
