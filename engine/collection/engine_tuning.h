@@ -45,6 +45,8 @@ struct EngineTuning {
 
   /// When no write follows for this long, the log says durably that the last one was durable (D7).
   absl::Duration durable_mark_after = absl::Milliseconds(100);
+  /// Added to the epoch by a read-write open (N2); more than 1 after a restore.
+  uint64_t epoch_step = 1;
   /// Edits after which the manifest goes on in a new file.
   uint64_t manifest_rollover_edits = 1'000;
   /// A call to the disk that takes this long is told in the log and in status; this long, and the

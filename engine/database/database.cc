@@ -106,6 +106,12 @@ absl::Status Database::Flush() {
   return core_->Flush();
 }
 
+absl::StatusOr<SnapshotReport> Database::CreateSnapshot(const std::string& directory,
+                                                        const SnapshotOptions& options) {
+  PERIGEE_RETURN_IF_ERROR(RequireRight(access_, Right::kAdmin, "create snapshot"));
+  return core_->CreateSnapshot(directory, options);
+}
+
 absl::Status Database::Close() {
   PERIGEE_RETURN_IF_ERROR(RequireRight(access_, Right::kAdmin, "close"));
   return core_->Close();

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/database/backend_choice.h"
 #include "engine/database/catalog_operation.h"
 #include "engine/database/database_recovery.h"
+#include "engine/database/database_snapshot.h"
 #include "engine/database/database_status.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
@@ -28,18 +30,6 @@ constexpr uint64_t kLogFilesMin = 4;
 // Two or three streams of reads fill a disk; verifying them takes little.
 constexpr unsigned kLoaderThreadsMax = 4;
 
-storage::BackendChoice ChoiceOf(IoBackend backend) {
-  switch (backend) {
-    case IoBackend::kPosix:
-      return storage::BackendChoice::kPosix;
-    case IoBackend::kUring:
-      return storage::BackendChoice::kIoUring;
-    case IoBackend::kAuto:
-      break;
-  }
-  return storage::BackendChoice::kAuto;
-}
-
 storage::DataDirectory::Options DirectoryOptions(const OpenOptions& options) {
   storage::DataDirectory::Options directory;
   directory.create_if_missing = options.create_if_missing && !options.read_only;
@@ -59,7 +49,7 @@ storage::DataDirectory::Options DirectoryOptions(const OpenOptions& options) {
 absl::StatusOr<std::shared_ptr<DatabaseCore>> DatabaseCore::Open(const std::string& directory,
                                                                  const OpenOptions& options) {
   PERIGEE_ASSIGN_OR_RETURN(storage::SelectedFileSystem selected,
-                           storage::SelectFileSystem(ChoiceOf(options.io_backend)));
+                           storage::SelectFileSystem(BackendChoiceOf(options.io_backend)));
   EngineTuning tuning;
   tuning.growing_bytes_max = std::max<uint64_t>(options.growing_segment_bytes_max, 1);
   PERIGEE_ASSIGN_OR_RETURN(std::shared_ptr<DatabaseCore> core,
@@ -132,7 +122,7 @@ void DatabaseCore::StartEnvironment(uint64_t epoch) {
 
 absl::Status DatabaseCore::OpenReadWrite() {
   const std::shared_ptr<const storage::ManifestState> before = manifest_->state();
-  StartEnvironment(before->epoch + 1);
+  StartEnvironment(before->epoch + tuning_.epoch_step);
   publisher_ = std::make_unique<ManifestPublisher>(*environment_, catalog_, *manifest_);
   environment_->publisher = publisher_.get();
   DatabaseRecovery recovery(environment_, catalog_);
@@ -373,6 +363,20 @@ absl::Status DatabaseCore::Flush() {
     }
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<SnapshotReport> DatabaseCore::CreateSnapshot(const std::string& directory,
+                                                            const SnapshotOptions& options) {
+  PERIGEE_ASSIGN_OR_RETURN(const WorkPermit permit, environment_->state.BeginWork());
+  if (options_.read_only) {
+    return ErrorWithReason(ErrorReason::kReadOnly,
+                           "a snapshot is taken of a database that is open for writing");
+  }
+  return MakeSnapshot({.directory = *directory_,
+                       .publisher = *publisher_,
+                       .log = *log_,
+                       .epoch = environment_->state.epoch()},
+                      directory, options);
 }
 
 absl::Status DatabaseCore::Close() {

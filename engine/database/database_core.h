@@ -32,6 +32,7 @@
 #include "engine/database/manifest_publisher.h"
 #include "engine/database/stall_watch.h"
 #include "perigee/options.h"
+#include "perigee/snapshot.h"
 #include "storage/io/file_system.h"
 #include "storage/layout/data_directory.h"
 #include "storage/manifest/manifest_log.h"
@@ -62,6 +63,9 @@ class DatabaseCore {
   absl::StatusOr<std::vector<std::shared_ptr<CollectionCore>>> ListCollections() const;
   absl::StatusOr<DatabaseStatus> Status() const;
   absl::Status Flush();
+  /// As Database::CreateSnapshot.
+  absl::StatusOr<SnapshotReport> CreateSnapshot(const std::string& directory,
+                                                const SnapshotOptions& options);
   /// Idempotent; a second caller waits for the first.
   absl::Status Close();
 

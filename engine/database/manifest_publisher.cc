@@ -76,6 +76,31 @@ ManifestPublisher::ManifestPublisher(CollectionEnvironment& environment, Collect
                                      storage::ManifestLog& manifest)
     : environment_(environment), catalog_(catalog), manifest_(manifest) {}
 
+HeldFiles::~HeldFiles() { publisher_.Release(true, log_held_); }
+
+void HeldFiles::ReleaseLog() {
+  if (std::exchange(log_held_, false)) {
+    publisher_.Release(false, true);
+  }
+}
+
+HeldFiles ManifestPublisher::HoldFiles() {
+  absl::MutexLock lock(&mutex_);
+  ++segment_holds_;
+  ++log_holds_;
+  return HeldFiles(*this, manifest_.state());
+}
+
+void ManifestPublisher::Release(bool segments, bool log) {
+  absl::MutexLock lock(&mutex_);
+  segment_holds_ -= segments ? 1 : 0;
+  log_holds_ -= log ? 1 : 0;
+  if (environment_.state.storage_error().ok()) {
+    RemoveObsoleteFilesLocked();
+    RetireLogLocked();
+  }
+}
+
 absl::Status ManifestPublisher::BeginEpoch() {
   absl::MutexLock lock(&mutex_);
   RemoveObsoleteFilesLocked();
@@ -129,7 +154,7 @@ absl::Status ManifestPublisher::PublishLocked(const SegmentChange& change) {
                                              change.added);
   }
   RemoveObsoleteFilesLocked();
-  RetireLog();
+  RetireLogLocked();
   return absl::OkStatus();
 }
 
@@ -291,6 +316,9 @@ absl::Status ManifestPublisher::CommitLocked(const ManifestState& base,
 }
 
 void ManifestPublisher::RemoveObsoleteFilesLocked() {
+  if (segment_holds_ > 0) {
+    return;  // they stay listed as obsolete
+  }
   const std::shared_ptr<const ManifestState> state = manifest_.state();
   std::vector<ManifestFile> files;
   std::vector<std::string> names;
@@ -312,9 +340,9 @@ void ManifestPublisher::RemoveObsoleteFilesLocked() {
   removed_files_.insert(removed_files_.end(), files.begin(), files.end());
 }
 
-void ManifestPublisher::RetireLog() {
+void ManifestPublisher::RetireLogLocked() {
   storage::FileLog* log = log_.load();
-  if (log == nullptr) {
+  if (log == nullptr || log_holds_ > 0) {
     return;
   }
   const uint64_t applied_lsn = CanaryActive("retire-wal-by-memory-lsn")

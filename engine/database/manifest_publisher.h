@@ -31,6 +31,28 @@
 
 namespace perigee::engine {
 
+class ManifestPublisher;
+
+/// A manifest state none of whose files is removed, nor any log file, until this is gone; edits go
+/// on meanwhile. Not to outlive its publisher.
+class HeldFiles {
+ public:
+  HeldFiles(ManifestPublisher& publisher, std::shared_ptr<const storage::ManifestState> state)
+      : publisher_(publisher), state_(std::move(state)) {}
+  ~HeldFiles();
+  HeldFiles(const HeldFiles&) = delete;
+  HeldFiles& operator=(const HeldFiles&) = delete;
+
+  const storage::ManifestState& state() const { return *state_; }
+  /// Log files may go again.
+  void ReleaseLog();
+
+ private:
+  ManifestPublisher& publisher_;
+  std::shared_ptr<const storage::ManifestState> state_;
+  bool log_held_ = true;
+};
+
 class ManifestPublisher final : public SegmentPublisher {
  public:
   /// All arguments outlive the object.
@@ -43,6 +65,9 @@ class ManifestPublisher final : public SegmentPublisher {
   /// The first edit of a read-write open: the epoch of this writer (N2). Removes files that an
   /// earlier process left obsolete.
   absl::Status BeginEpoch();
+
+  /// The state of now, with its files and the log's kept (for a snapshot).
+  HeldFiles HoldFiles();
 
   /// From now on log files that are no longer needed are removed after each edit. Null: no longer.
   void SetLog(storage::FileLog* log) { log_.store(log); }
@@ -59,6 +84,8 @@ class ManifestPublisher final : public SegmentPublisher {
     bool empty() const;
   };
 
+  friend class HeldFiles;
+
   absl::Status PublishLocked(const SegmentChange& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddCatalogChanges(const storage::ManifestState& base, Draft& draft) const;
   absl::Status AddChange(const storage::ManifestState& base, const SegmentChange& change,
@@ -69,7 +96,8 @@ class ManifestPublisher final : public SegmentPublisher {
   absl::Status CommitLocked(const storage::ManifestState& base, storage::ManifestEdit edit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveObsoleteFilesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RetireLog();
+  void RetireLogLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Release(bool segments, bool log);
 
   CollectionEnvironment& environment_;
   CollectionCatalog& catalog_;
@@ -78,6 +106,8 @@ class ManifestPublisher final : public SegmentPublisher {
 
   /// Held over an edit, its files and its swap. Before CollectionState's lock in the lock order.
   absl::Mutex mutex_;
+  int segment_holds_ ABSL_GUARDED_BY(mutex_) = 0;
+  int log_holds_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<storage::ManifestFile> removed_files_ ABSL_GUARDED_BY(mutex_);  // to be forgotten
 };
 

@@ -25,17 +25,6 @@ bool IsDirectoryName(std::string_view name) {
   return std::find(kDirectories.begin(), kDirectories.end(), name) != kDirectories.end();
 }
 
-std::string ParentOf(std::string_view path) {
-  while (path.size() > 1 && path.back() == '/') {
-    path.remove_suffix(1);
-  }
-  const size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos) {
-    return ".";
-  }
-  return slash == 0 ? "/" : std::string(path.substr(0, slash));
-}
-
 absl::Status NotADatabase(const std::string& path, std::string_view why) {
   return ErrorWithReason(ErrorReason::kNotADatabase, absl::StrCat(path, ": ", Absl(why)));
 }
@@ -144,6 +133,7 @@ absl::StatusOr<DataDirectory::Survey> DataDirectory::Look() {
     }
     survey.has_identity = survey.has_identity || name == kIdentityName;
     survey.has_current = survey.has_current || name == kCurrentName;
+    survey.has_snapshot_list = survey.has_snapshot_list || name == kSnapshotListName;
     survey.has_contents = survey.has_contents || name != kLockName;
     if (!ParseFileName(name).has_value()) {
       survey.unknown_names.push_back(name);
@@ -179,6 +169,12 @@ absl::Status DataDirectory::LookInto(std::string_view directory, Survey& survey)
 }
 
 absl::Status DataDirectory::CheckState(const Survey& survey, const Options& options) const {
+  if (survey.has_snapshot_list && !options.read_only) {
+    // Written to, it would no longer be what its list says.
+    return NotADatabase(path(),
+                        "is a snapshot (it holds SNAPSHOT); restore it into a new directory with "
+                        "`perigee restore`, or open it read-only");
+  }
   if (survey.is_complete()) {
     return absl::OkStatus();
   }

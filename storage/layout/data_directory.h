@@ -89,6 +89,7 @@ class DataDirectory {
     bool has_marker = false;
     bool has_identity = false;
     bool has_current = false;
+    bool has_snapshot_list = false;
     bool has_contents = false;  ///< anything besides LOCK and an empty tmp/
     bool has_objects = false;   ///< log, segment, deletion or codebook files
     std::vector<std::string> unknown_names;

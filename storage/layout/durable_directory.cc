@@ -64,6 +64,44 @@ absl::Status DurableDirectory::Publish(std::string_view temporary_name,
   return SyncDirectoryOf(final_name);
 }
 
+absl::Status DurableDirectory::LinkFrom(const std::string& path, std::string_view name) {
+  return file_system_.Link(path, PathOf(name));
+}
+
+absl::Status DurableDirectory::PublishDirectory(FileSystem& file_system,
+                                                const std::string& unfinished,
+                                                const std::string& path) {
+  const absl::StatusOr<FileStatus> taken = file_system.Stat(path);
+  if (taken.ok()) {
+    return absl::AlreadyExistsError(absl::StrCat(path, " exists already"));
+  }
+  if (!absl::IsNotFound(taken.status())) {
+    return taken.status();
+  }
+  PERIGEE_RETURN_IF_ERROR(file_system.Rename(unfinished, path));
+  return file_system.SyncDirectory(ParentOf(path));
+}
+
+absl::Status DurableDirectory::RemoveAll(FileSystem& file_system, const std::string& path) {
+  DurableDirectory directory(file_system, path);
+  for (const std::string_view child : kDirectories) {
+    const std::string child_path = Joined(path, child);
+    if (absl::IsNotFound(file_system.Stat(child_path).status())) {
+      continue;
+    }
+    PERIGEE_ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.ListAfter(child));
+    for (const std::string& name : names) {
+      PERIGEE_RETURN_IF_ERROR(file_system.RemoveFile(directory.PathOf(name)));
+    }
+    PERIGEE_RETURN_IF_ERROR(file_system.RemoveDirectory(child_path));
+  }
+  PERIGEE_ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.ListAfter(""));
+  for (const std::string& name : names) {
+    PERIGEE_RETURN_IF_ERROR(file_system.RemoveFile(directory.PathOf(name)));
+  }
+  return file_system.RemoveDirectory(path);
+}
+
 absl::Status DurableDirectory::CreateExclusive(std::string_view name,
                                                std::span<const std::byte> bytes) {
   const std::string temporary_name = TemporaryName(name);

@@ -56,6 +56,18 @@ class DurableDirectory {
   /// Removes every file in tmp/, whatever its name, but for the marker of an initialisation.
   absl::Status RemoveTemporaries();
 
+  /// Gives the file at `path`, of this file system, the second name `name` here; durable with the
+  /// next SyncDirectoryOf. For immutable files only: both names are the same bytes.
+  absl::Status LinkFrom(const std::string& path, std::string_view name);
+
+  /// Gives the directory `unfinished`, whose contents are synced, the name `path`, durably.
+  /// kAlreadyExists when `path` is taken.
+  static absl::Status PublishDirectory(FileSystem& file_system, const std::string& unfinished,
+                                       const std::string& path);
+  /// Removes files of ours and our directories from `path`, then `path` itself. What is not ours
+  /// stays, and then it fails.
+  static absl::Status RemoveAll(FileSystem& file_system, const std::string& path);
+
   /// Makes the files created so far in the directory of `name` durable; for a writer that creates
   /// a file under its final name (a log file, a manifest).
   absl::Status SyncDirectoryOf(std::string_view name);

@@ -109,6 +109,17 @@ std::string TemporaryName(std::string_view final_name) {
   return InDirectory(kTemporaryDirectory, flat);
 }
 
+std::string ParentOf(std::string_view path) {
+  while (path.size() > 1 && path.back() == '/') {
+    path.remove_suffix(1);
+  }
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) {
+    return ".";
+  }
+  return slash == 0 ? "/" : std::string(path.substr(0, slash));
+}
+
 std::optional<FileName> ParseFileName(std::string_view name) {
   if (name == kIdentityName) {
     return FileName{.kind = FileKind::kIdentity};
@@ -118,6 +129,9 @@ std::optional<FileName> ParseFileName(std::string_view name) {
   }
   if (name == kCurrentName) {
     return FileName{.kind = FileKind::kCurrent};
+  }
+  if (name == kSnapshotListName) {
+    return FileName{.kind = FileKind::kSnapshotList};
   }
   if (name == kInitialisingName) {
     return FileName{.kind = FileKind::kTemporary};

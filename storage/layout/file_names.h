@@ -25,6 +25,8 @@ namespace perigee::storage {
 inline constexpr std::string_view kIdentityName = "IDENTITY";
 inline constexpr std::string_view kLockName = "LOCK";
 inline constexpr std::string_view kCurrentName = "CURRENT";
+/// The list of a snapshot's files (docs/formats/snapshot_format.md); a database has none.
+inline constexpr std::string_view kSnapshotListName = "SNAPSHOT";
 /// There while a directory is being initialised (data_directory.h, invariant 2).
 inline constexpr std::string_view kInitialisingName = "tmp/INITIALISING";
 
@@ -44,6 +46,7 @@ enum class FileKind {
   kIdentity,
   kLock,
   kCurrent,
+  kSnapshotList,
   kManifest,   ///< FileName::number
   kLog,        ///< FileName::number
   kSegment,    ///< FileName::uuid
@@ -71,6 +74,9 @@ std::string CodebookName(const Uuid& uuid);
 /// Where the file `final_name` is written before it is published: "tmp/seg-<uuid>". Requires: a
 /// name made by this header, not itself temporary.
 std::string TemporaryName(std::string_view final_name);
+
+/// The directory in which `path`, which may end with slashes, has its name.
+std::string ParentOf(std::string_view path);
 
 /// The parts of `name`, or nothing when it is not exactly a name of ours.
 std::optional<FileName> ParseFileName(std::string_view name);

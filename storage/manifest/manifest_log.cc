@@ -59,7 +59,46 @@ ManifestRecord MarkOf(const ManifestRecord& record) {
           .payload = {}};
 }
 
+// A file that begins with a checkpoint, without the mark that says it is in force.
+struct CheckpointFile {
+  std::string content;
+  ManifestRecord mark;
+};
+
+absl::StatusOr<CheckpointFile> EncodeCheckpointFile(const ManifestFileHeader& header,
+                                                    const ManifestEdit& checkpoint) {
+  PERIGEE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifestEdit(checkpoint));
+  const ManifestRecord record = {.type = ManifestRecordType::kCheckpoint,
+                                 .version = checkpoint.version,
+                                 .hash = ManifestEditHash(AsBytes(bytes)),
+                                 .offset = kManifestBlockBytes,
+                                 .payload = AsBytes(bytes)};
+  return CheckpointFile{
+      EncodeManifestFileHeader(header) + EncodeManifestRecord(header.file_uuid, record),
+      MarkOf(record)};
+}
+
+std::string CurrentFor(const ManifestFileHeader& header) {
+  return EncodeCurrentFile({.manifest_number = header.number,
+                            .database_uuid = header.database_uuid,
+                            .manifest_uuid = header.file_uuid});
+}
+
 }  // namespace
+
+absl::StatusOr<ManifestImage> ManifestLog::ImageOf(ManifestState state) {
+  state.obsolete_files.clear();
+  const ManifestFileHeader header = {.features = {},
+                                     .database_uuid = state.database_uuid,
+                                     .file_uuid = Uuid::Random(),
+                                     .number = 1,
+                                     .previous_number = 0};
+  PERIGEE_ASSIGN_OR_RETURN(const CheckpointFile file,
+                           EncodeCheckpointFile(header, MakeCheckpoint(state)));
+  return ManifestImage{ManifestName(header.number),
+                       file.content + EncodeManifestRecord(header.file_uuid, file.mark),
+                       CurrentFor(header)};
+}
 
 ManifestLog::ManifestLog(DataDirectory& directory, const ManifestLogOptions& options)
     : directory_(directory), options_(options), state_(std::make_shared<ManifestState>()) {}
@@ -308,20 +347,13 @@ absl::Status ManifestLog::RollOver(bool& named) {
   const std::string temporary = TemporaryName(name);
 
   const ManifestEdit checkpoint = MakeCheckpoint(*base);
-  PERIGEE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifestEdit(checkpoint));
-  const ManifestRecord record = {.type = ManifestRecordType::kCheckpoint,
-                                 .version = checkpoint.version,
-                                 .hash = ManifestEditHash(AsBytes(bytes)),
-                                 .offset = kManifestBlockBytes,
-                                 .payload = AsBytes(bytes)};
-  const std::string content =
-      EncodeManifestFileHeader(header) + EncodeManifestRecord(header.file_uuid, record);
-  const auto write_temporary = [this, &temporary, &content]() -> absl::Status {
+  PERIGEE_ASSIGN_OR_RETURN(const CheckpointFile image, EncodeCheckpointFile(header, checkpoint));
+  const auto write_temporary = [this, &temporary, &image]() -> absl::Status {
     PERIGEE_RETURN_IF_ERROR(directory_.files().Remove(temporary));  // of an attempt that failed
     PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
                              OpenManifest(directory_.file_system(), directory_.PathOf(temporary),
                                           OpenMode::kCreateExclusive));
-    return WriteBlocks(*file, 0, content);
+    return WriteBlocks(*file, 0, image.content);
   };
   PERIGEE_RETURN_IF_ERROR(write_temporary());
 
@@ -329,20 +361,18 @@ absl::Status ManifestLog::RollOver(bool& named) {
   // the two a reopen will find, so nothing may be appended to either.
   named = true;
   PERIGEE_RETURN_IF_ERROR(directory_.files().Publish(temporary, name));
-  PERIGEE_RETURN_IF_ERROR(directory_.files().WriteAtomically(
-      kCurrentName, AsBytes(EncodeCurrentFile({.manifest_number = header.number,
-                                               .database_uuid = header.database_uuid,
-                                               .manifest_uuid = header.file_uuid}))));
+  PERIGEE_RETURN_IF_ERROR(
+      directory_.files().WriteAtomically(kCurrentName, AsBytes(CurrentFor(header))));
   PERIGEE_ASSIGN_OR_RETURN(
       file_, OpenManifest(directory_.file_system(), directory_.PathOf(name), OpenMode::kReadWrite));
-  PERIGEE_ASSIGN_OR_RETURN(ManifestState state, StateOfCheckpoint(checkpoint, record.hash));
+  PERIGEE_ASSIGN_OR_RETURN(ManifestState state, StateOfCheckpoint(checkpoint, image.mark.hash));
   header_ = header;
   edits_since_checkpoint_ = 0;
   Publish(std::move(state));
   // The mark of a checkpoint says more than that of an edit: the names are durable too. Without it
   // the next Open begins a new file again, since a name whose flush failed may be seen and yet be
   // gone after a power cut, whatever is flushed later (D6).
-  PERIGEE_RETURN_IF_ERROR(Append(MarkOf(record)));
+  PERIGEE_RETURN_IF_ERROR(Append(image.mark));
   checkpoint_end_ = end_offset_;
   return RemoveOldFiles();
 }

@@ -55,8 +55,18 @@ struct CommitOutcome {
   absl::Status cause = {};    ///< of kUnknown: the storage failure
 };
 
+/// A manifest that holds one state, and the CURRENT that names it.
+struct ManifestImage {
+  std::string name = {};  ///< "MANIFEST-000001"
+  std::string manifest = {};
+  std::string current = {};
+};
+
 class ManifestLog {
  public:
+  /// The files of a copy of the database that holds what `state` names, and nothing obsolete.
+  static absl::StatusOr<ManifestImage> ImageOf(ManifestState state);
+
   /// Writes MANIFEST-000001 with an empty state of version 1 and CURRENT, and opens them: what
   /// DataDirectory::Options::initialise_contents is for. `directory` must outlive the log.
   /// kAlreadyExists when CURRENT exists.

@@ -62,6 +62,7 @@ class FileLog::State {
   absl::Status Close();
   const LogRecovery& recovery() const { return recovery_; }
   FileLogStatus status() const;
+  LogCut Cut() const;
 
   // Removes the oldest files for which `done(start of the next file)` holds, never the newest.
   template <typename Predicate>
@@ -94,6 +95,7 @@ class FileLog::State {
   std::vector<uint64_t> leftover_files_ ABSL_GUARDED_BY(mutex_);
   uint64_t durable_lsn_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t durable_slot_end_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t newest_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of the newest file, durable
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -120,6 +122,7 @@ absl::Status FileLog::State::Recover(const ReplayCallback& replay) {
     leftover_files_ = std::move(log.leftover_files);
     durable_lsn_ = end_.lsn - 1;
     durable_slot_end_ = end_.slot;
+    newest_bytes_ = files_.empty() ? 0 : files_.back().file_bytes;
   }
   if (!recovery_.clean) {
     // A new file makes the old end final at once, also when there is nothing to copy: what stands
@@ -229,6 +232,7 @@ absl::Status FileLog::State::StartFile(const LogGroup* first, uint64_t group_byt
   files_.push_back(entry);
   durable_lsn_ = end_.lsn - 1;
   durable_slot_end_ = end_.slot;
+  newest_bytes_ = writer_->bytes_used();
   return absl::OkStatus();
 }
 
@@ -260,6 +264,7 @@ absl::StatusOr<AppendOutcome> FileLog::State::Append(const LogGroup& group) {
     const absl::MutexLock lock(&mutex_);
     durable_lsn_ = end_.lsn - 1;
     durable_slot_end_ = end_.slot;
+    newest_bytes_ = writer_->bytes_used();
   }
   if (writer_->bytes_used() > writer_->header().file_bytes / 2) {
     preparer_.Request(NextNumber(), next_file_bytes_);
@@ -359,6 +364,19 @@ FileLogStatus FileLog::State::status() const {
   return status;
 }
 
+LogCut FileLog::State::Cut() const {
+  LogCut cut;
+  const absl::MutexLock lock(&mutex_);
+  for (const LogFileEntry& file : files_) {
+    cut.parts.push_back({file.number, file.file_bytes, file.file_bytes});
+  }
+  if (!cut.parts.empty() && !CanaryActive("snapshot-copies-live-log")) {
+    cut.parts.back().bytes = newest_bytes_;
+  }
+  cut.last_lsn = durable_lsn_;
+  return cut;
+}
+
 absl::StatusOr<std::unique_ptr<FileLog>> FileLog::Open(DataDirectory& directory,
                                                        const FileLogOptions& options,
                                                        const ReplayCallback& replay) {
@@ -386,5 +404,6 @@ absl::Status FileLog::RetireUpTo(uint64_t lsn) {
 absl::Status FileLog::Close() { return state_->Close(); }
 const LogRecovery& FileLog::recovery() const { return state_->recovery(); }
 FileLogStatus FileLog::status() const { return state_->status(); }
+LogCut FileLog::Cut() const { return state_->Cut(); }
 
 }  // namespace perigee::storage

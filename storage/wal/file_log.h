@@ -15,8 +15,8 @@
 //  4. The first failed write or flush ends all writing (D5): no retry, no truncation.
 //  5. Files are removed oldest first, and never the newest one.
 //
-// Thread-safety: Append, Fence, end and Close from one thread at a time; RetireUpTo, Trim, Read and
-// status from every thread.
+// Thread-safety: Append, Fence, end and Close from one thread at a time; RetireUpTo, Trim, Read,
+// Cut and status from every thread.
 #pragma once
 
 #include <cstdint>
@@ -65,6 +65,17 @@ struct FileLogStatus {
   bool poisoned = false;
 };
 
+/// Where the log stood at one moment: its files, and how much of each belongs to it.
+struct LogCut {
+  struct Part {
+    uint64_t number = 0;
+    uint64_t bytes = 0;       ///< from the beginning; durable and never changed again
+    uint64_t file_bytes = 0;  ///< size of the file; zeros stand behind `bytes` in a copy
+  };
+  std::vector<Part> parts = {};  ///< oldest first
+  uint64_t last_lsn = 0;         ///< of the last record in them
+};
+
 class FileLog : public LogStore {
  public:
   /// Called for each record above applied_lsn, in LSN order. An error ends Open with that error;
@@ -96,6 +107,9 @@ class FileLog : public LogStore {
 
   const LogRecovery& recovery() const;
   FileLogStatus status() const;
+  /// A copy of these parts is a log that ends, as after a power cut, with `last_lsn`. Requires that
+  /// nothing is retired until they are copied.
+  LogCut Cut() const;
 
  private:
   class State;

@@ -27,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "perigee/collection.h"
 #include "perigee/options.h"
+#include "perigee/snapshot.h"
 
 namespace perigee {
 
@@ -58,6 +59,11 @@ class Database {
   absl::StatusOr<DatabaseStatus> Status() const;
   /// Seals every collection's growing segment and waits.
   absl::Status Flush();
+  /// Writes the state after one write into the new directory `directory`, which a server keeps
+  /// apart from clients, while reads and writes go on. kAlreadyExists when it is there, kDataLoss
+  /// when a file of the database is damaged; nothing is left of it then.
+  absl::StatusOr<SnapshotReport> CreateSnapshot(const std::string& directory,
+                                                const SnapshotOptions& options);
   /// Stops background work, writes a clean end to the log and releases the directory. Idempotent.
   absl::Status Close();
 

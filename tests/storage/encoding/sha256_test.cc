@@ -23,5 +23,15 @@ TEST_CASE("the half of SHA-256 has the published values") {
   }
 }
 
+TEST_CASE("SHA-256 of bytes that come in pieces is that of the whole") {
+  CHECK(ToHex(Sha256(AsBytes("abc"))) ==
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  Sha256Hasher hasher;
+  hasher.Update(AsBytes("a"));
+  hasher.Update({});
+  hasher.Update(AsBytes("bc"));
+  CHECK(hasher.Finish() == Sha256(AsBytes("abc")));
+}
+
 }  // namespace
 }  // namespace perigee::storage
