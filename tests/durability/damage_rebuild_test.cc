@@ -135,6 +135,39 @@ TEST_SUITE("durability") {
     CHECK(damaged >= 6);
   }
 
+  TEST_CASE("rebuild: optimize writes a segment anew for nothing but its damaged section") {
+    SimulatedFileSystem whole;
+    {
+      EngineTuning tuning = SmallTuning();
+      tuning.growing_bytes_max = 1 << 20;
+      const auto database = MustOpen(whole, SmallOptions(), tuning);
+      const auto docs = MustCreate(*database, "docs");
+      REQUIRE(docs->Upsert(PlaneUpsert(1, 80, 1)).ok());
+      REQUIRE(docs->Flush().ok());
+      REQUIRE(docs->Optimize().ok());
+      CHECK(docs->Describe()->segments_sealed == 1);
+    }
+    size_t damaged = 0;
+    for (const SectionPlace& place : Sections(*CopyOf(whole), RolesOf(whole))) {
+      if (!place.section.derived()) {
+        continue;
+      }
+      CAPTURE(place.section.name());
+      ++damaged;
+      const auto disk = CopyOf(whole);
+      Damage(*disk, place);
+      const auto database = MustOpen(*disk);
+      const auto docs = MustFind(*database, "docs");
+      CHECK(docs->Describe()->state == kRebuilding);
+      REQUIRE(docs->Optimize().ok());
+      CHECK(docs->Describe()->state == "ready");
+      CHECK(docs->Describe()->vectors[0].vectors_unindexed == 0);
+      CHECK_FALSE(Has(*disk, place.path));
+      CHECK(Content(*docs).size() == 80);
+    }
+    CHECK(damaged == 2);
+  }
+
   TEST_CASE("rebuild: maintenance writes a damaged section anew") {
     const DamageSample sample = MakeLargeSample(SampleEnd::kClosed);
     const ByteRoles roles = RolesOf(*sample.disk);
