@@ -151,11 +151,16 @@ absl::StatusOr<RestOfFile> LogFileReader::ScanRest(uint64_t offset) {
       continue;
     }
     rest.is_zero = false;
-    PERIGEE_ASSIGN_OR_RETURN(const ExtentRead read, ReadExtent(offset));
-    if (read.group.has_value()) {
-      rest.group_found = true;
-      rest.durable_lsn = std::max(rest.durable_lsn, read.trailer.durable_lsn);
+    if (block.size() == kLogBlockBytes) {
+      const absl::StatusOr<BlockTrailer> trailer =
+          DecodeBlockTrailer(block.last(kBlockTrailerBytes));
+      if (trailer.ok() && trailer->salt == header_.salt &&
+          trailer->file_offset + ExtentBytes(trailer->group_length) == offset + kLogBlockBytes) {
+        rest.durable_lsn = std::max(rest.durable_lsn, trailer->durable_lsn);
+      }
     }
+    PERIGEE_ASSIGN_OR_RETURN(const ExtentRead read, ReadExtent(offset));
+    rest.group_found = rest.group_found || read.group.has_value();
   }
   return rest;
 }

@@ -36,7 +36,9 @@ struct ExtentRead {
 struct RestOfFile {
   bool is_zero = true;
   bool group_found = false;  ///< a group that verifies
-  uint64_t durable_lsn = 0;  ///< highest in a trailer of such a group
+  /// Highest in a trailer of this file, whether or not its group verifies: it says what had been
+  /// flushed before that group was written.
+  uint64_t durable_lsn = 0;
 };
 
 class LogFileReader {

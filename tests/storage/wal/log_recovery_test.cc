@@ -209,6 +209,21 @@ TEST_CASE("blocks that are zeroed or swapped or repeated are damage") {
   CHECK(outcome.records == kRecords);
 }
 
+TEST_CASE("a trailer behind two damaged groups tells what was flushed") {
+  LogTestBed bed;
+  REQUIRE(bed.OpenLog().ok());
+  REQUIRE(bed.Append({"one"}).ok());
+  REQUIRE(bed.Append({"two"}).ok());
+  REQUIRE(bed.Append({"three"}).ok());
+  const std::string path = bed.PathOfLog(1);
+  std::string bytes = *bed.disk().Contents(path);
+  bytes.replace(2 * kLogBlockBytes, kLogBlockBytes, kLogBlockBytes, '\0');
+  bytes[3 * kLogBlockBytes] = 'x';
+  bed.disk().SetContents(path, bytes);
+  // No group stands behind the place, but the third one's trailer says that the second was flushed.
+  CHECK(IsDamage(Recover(bed)));
+}
+
 TEST_CASE("a group of another file is not taken for one of this file") {
   LogTestBed bed;
   REQUIRE(bed.OpenLog().ok());
