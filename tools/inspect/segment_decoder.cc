@@ -102,6 +102,9 @@ std::string KnownEntryFault(const SegmentSection& section, uint64_t rows) {
     case SectionKind::kIdOrder:
       element_bytes = 4;
       break;
+    case SectionKind::kHnsw:
+      element_bytes = 1;
+      break;
     default:
       break;
   }
