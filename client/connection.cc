@@ -158,4 +158,24 @@ absl::Status Connection::Flush() {
                               });
 }
 
+absl::StatusOr<SnapshotReport> Connection::CreateSnapshot(std::string_view name) {
+  constexpr uint32_t kSnapshotTimeoutMs = 24U * 3'600'000U;
+  SnapshotReport report;
+  PERIGEE_RETURN_IF_ERROR(thread_->CallSession(
+      {.kind = RpcThread::CallKind::kWrite, .timeout_ms = kSnapshotTimeoutMs, .what = "snapshot"},
+      [&report, text = std::string(name)](schema::Session::Client session) {
+        auto request = session.createSnapshotRequest();
+        request.setName(wire::WireText(text));
+        return request.send().then([&report](auto&& response) -> absl::Status {
+          const auto result = response.getResult();
+          if (!result.isTaken()) {
+            return wire::DecodeStatus(result.getStatus());
+          }
+          PERIGEE_ASSIGN_OR_RETURN(report, wire::DecodeSnapshotReport(result.getTaken()));
+          return absl::OkStatus();
+        });
+      }));
+  return report;
+}
+
 }  // namespace perigee::client

@@ -73,6 +73,9 @@ void Declare(CLI::App& app, RawOptions& raw) {
                  "exit: end with 74, so that a supervisor starts the server again; read_only: go "
                  "on answering reads")
       ->capture_default_str();
+  app.add_option("--snapshot-dir", raw.config.snapshot_directory,
+                 "Directory below which clients may take snapshots, each under a name; without it "
+                 "they may not");
   app.add_flag("--version", raw.version, "Version, build, instruction set and formats");
   app.footer(kFooter);
 }

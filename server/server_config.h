@@ -33,6 +33,8 @@ struct ServerConfig {
   /// Threads that search; 0: one per processor.
   size_t threads = 0;
   LogLevel log_level = LogLevel::kInfo;
+  /// Where snapshots that clients ask for go; empty: they may not.
+  std::string snapshot_directory = {};
   StorageFailurePolicy on_storage_failure = StorageFailurePolicy::kExit;
 };
 

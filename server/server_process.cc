@@ -121,8 +121,9 @@ int Serve(const ServerConfig& config, StopRequest& stop) {
   auto dispatcher = std::make_unique<RequestDispatcher>(
       RequestDispatcher::Options{.read_threads = config.threads});
   const Authenticator authenticator({.accept_remote_without_key = config.insecure});
-  absl::StatusOr<std::unique_ptr<RpcServer>> server = RpcServer::Start(
-      {**database, *dispatcher, authenticator}, *std::move(sockets), ConnectionLimits());
+  absl::StatusOr<std::unique_ptr<RpcServer>> server =
+      RpcServer::Start({**database, *dispatcher, authenticator, config.snapshot_directory},
+                       *std::move(sockets), ConnectionLimits());
   if (!server.ok()) {
     return Fail(server.status(), ExitCode::kInternal);
   }

@@ -341,6 +341,15 @@ struct SegmentHit {
   version @2 :UInt64;
 }
 
+struct SnapshotReport {
+  databaseUuid @0 :Text;
+  epoch @1 :UInt64;
+  seq @2 :UInt64;
+  files @3 :UInt64;
+  bytes @4 :UInt64;
+  bytesCopied @5 :UInt64;
+}
+
 # ---- capabilities ---------------------------------------------------------------------------------
 
 struct Credential {
@@ -366,7 +375,10 @@ interface Session {
   listCollections @5 () -> (result :ListResult);
   status @6 () -> (result :StatusResult);
   flush @7 () -> (status :Status);
+  # Into the directory that the operator chose; a name, never a path (S6). Needs the admin right.
+  createSnapshot @8 (name :Text) -> (result :SnapshotResult);
 
+  struct SnapshotResult { union { status @0 :Status; taken @1 :SnapshotReport; } }
   struct CollectionResult { union { status @0 :Status; collection @1 :Collection; } }
   struct ExistsResult { union { status @0 :Status; exists @1 :Bool; } }
   struct ListResult { union { status @0 :Status; collections @1 :List(CollectionDescription); } }

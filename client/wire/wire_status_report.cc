@@ -147,4 +147,25 @@ absl::StatusOr<DatabaseStatus> DecodeDatabaseStatus(schema::DatabaseStatus::Read
   return status;
 }
 
+void EncodeSnapshotReport(const SnapshotReport& report, schema::SnapshotReport::Builder out) {
+  out.setDatabaseUuid(WireText(report.database_uuid));
+  out.setEpoch(report.epoch);
+  out.setSeq(report.seq);
+  out.setFiles(report.files);
+  out.setBytes(report.bytes);
+  out.setBytesCopied(report.bytes_copied);
+}
+
+absl::StatusOr<SnapshotReport> DecodeSnapshotReport(schema::SnapshotReport::Reader in) {
+  SnapshotReport report;
+  PERIGEE_ASSIGN_OR_RETURN(report.database_uuid,
+                           CopyText("the uuid", in.getDatabaseUuid(), kNameBytesMax));
+  report.epoch = in.getEpoch();
+  report.seq = in.getSeq();
+  report.files = in.getFiles();
+  report.bytes = in.getBytes();
+  report.bytes_copied = in.getBytesCopied();
+  return report;
+}
+
 }  // namespace perigee::wire

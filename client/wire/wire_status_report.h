@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "perigee.capnp.h"
+#include "perigee/model/snapshot_report.h"
 #include "perigee/model/status_report.h"
 
 namespace perigee::wire {
@@ -25,5 +26,8 @@ absl::StatusOr<std::vector<CollectionDescription>> DecodeDescriptions(
 
 void EncodeDatabaseStatus(const DatabaseStatus& status, schema::DatabaseStatus::Builder out);
 absl::StatusOr<DatabaseStatus> DecodeDatabaseStatus(schema::DatabaseStatus::Reader in);
+
+void EncodeSnapshotReport(const SnapshotReport& report, schema::SnapshotReport::Builder out);
+absl::StatusOr<SnapshotReport> DecodeSnapshotReport(schema::SnapshotReport::Reader in);
 
 }  // namespace perigee::wire

@@ -109,7 +109,7 @@ absl::Status SnapshotMaking::LinkSegments() {
         continue;
       }
       const std::string name = storage::DeletionName(segment.deletion->uuid);
-      PERIGEE_RETURN_IF_ERROR(copy_->Link(name, PathOf(name), segment.deletion->file_bytes));
+      PERIGEE_RETURN_IF_ERROR(copy_->Share(name, PathOf(name), segment.deletion->file_bytes));
       PERIGEE_RETURN_IF_ERROR(
           storage::ReadDeletionFile(source_.directory.file_system(), PathOf(name),
                                     {.database_uuid = source_.directory.database_uuid(),
@@ -133,7 +133,7 @@ absl::Status SnapshotMaking::LinkSegment(const Uuid& segment, const SegmentExpec
       const std::unique_ptr<storage::SegmentReader> reader,
       storage::SegmentReader::Open(source_.directory.file_system(), PathOf(name), whole));
   PERIGEE_RETURN_IF_ERROR(reader->VerifyAllPages());
-  return copy_->Link(name, PathOf(name), reader->summary().file_bytes);
+  return copy_->Share(name, PathOf(name), reader->summary().file_bytes);
 }
 
 // Segments of a bulk load whose record is in the log and whose manifest edit came later.

@@ -42,7 +42,8 @@ kj::Promise<void> GatewayCapability::authenticate(AuthenticateContext context) {
   }
   on_authenticated_();
   result.setSession(kj::heap<SessionCapability>(
-      parts_.service, std::shared_ptr<Database>(parts_.database.WithAccess(*access)), *access));
+      parts_.service, std::shared_ptr<Database>(parts_.database.WithAccess(*access)), *access,
+      parts_.snapshot_directory));
   return kj::READY_NOW;
 }
 

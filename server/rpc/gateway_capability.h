@@ -22,6 +22,7 @@ class GatewayCapability final : public schema::Gateway::Server {
     CallService& service;
     const Authenticator& authenticator;
     const Database& database;
+    std::string snapshot_directory = {};
   };
 
   /// The parts must outlive this object; `on_authenticated` is called after each success.

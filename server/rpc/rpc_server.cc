@@ -28,7 +28,7 @@ class RpcServer::Loop final : public kj::TaskSet::ErrorHandler {
         sockets_(sockets),
         limits_(limits),
         service_(parts.dispatcher),
-        gateway_parts_{service_, parts.authenticator, parts.database},
+        gateway_parts_{service_, parts.authenticator, parts.database, parts.snapshot_directory},
         stop_(kj::newPromiseAndFulfiller<void>()),
         connection_tasks_(*this),
         accept_tasks_(kj::heap<kj::TaskSet>(*this)) {}

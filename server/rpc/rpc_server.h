@@ -36,6 +36,8 @@ class RpcServer {
     const Database& database;
     RequestDispatcher& dispatcher;
     const Authenticator& authenticator;
+    /// Snapshots that clients ask for go below it; empty: none are taken.
+    std::string snapshot_directory = {};
   };
 
   /// Serves `sockets`, which close with it. What `parts` refers to must outlive the server.

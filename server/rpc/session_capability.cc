@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/wire/wire_schema.h"
 #include "client/wire/wire_status.h"
 #include "client/wire/wire_status_report.h"
@@ -133,6 +134,35 @@ kj::Promise<void> SessionCapability::flush(FlushContext context) {
       [database = database_](Nothing) { return NothingOr(database->Flush()); },
       [context](const absl::StatusOr<Nothing>& done) mutable {
         wire::EncodeStatus(done.status(), context.getResults().initStatus());
+      });
+}
+
+kj::Promise<void> SessionCapability::createSnapshot(CreateSnapshotContext context) {
+  return service_.Serve(
+      context, Lane::kAdministration,
+      [&context]() { return CopyName(context.getParams().getName()); },
+      [database = database_,
+       directory = snapshot_directory_](const std::string& name) -> absl::StatusOr<SnapshotReport> {
+        if (directory.empty()) {
+          return absl::FailedPreconditionError(
+              "this server takes no snapshots; its operator allows them with perigeed "
+              "--snapshot-dir DIR");
+        }
+        // The rule of collection names: one part of a path, and no way out of the directory (S6).
+        if (!ValidateCollectionName(name).ok() || name.front() == '.') {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "snapshot name '", name,
+              "': 1 to 128 letters, digits, '_', '-' and '.', and no '.', '-' in front"));
+        }
+        return database->CreateSnapshot(absl::StrCat(directory, "/", name), {});
+      },
+      [context](const absl::StatusOr<SnapshotReport>& report) mutable {
+        auto result = context.getResults().initResult();
+        if (report.ok()) {
+          wire::EncodeSnapshotReport(*report, result.initTaken());
+        } else {
+          wire::EncodeStatus(report.status(), result.initStatus());
+        }
       });
 }
 

@@ -17,9 +17,14 @@ namespace perigee::server {
 
 class SessionCapability final : public schema::Session::Server {
  public:
-  /// `service` must outlive this object; `database` is bound to `access`.
-  SessionCapability(CallService& service, std::shared_ptr<Database> database, Access access)
-      : service_(service), database_(std::move(database)), access_(std::move(access)) {}
+  /// `service` must outlive this object; `database` is bound to `access`. Snapshots go below
+  /// `snapshot_directory`; empty: none are taken.
+  SessionCapability(CallService& service, std::shared_ptr<Database> database, Access access,
+                    std::string snapshot_directory)
+      : service_(service),
+        database_(std::move(database)),
+        access_(std::move(access)),
+        snapshot_directory_(std::move(snapshot_directory)) {}
 
   kj::Promise<void> whoami(WhoamiContext context) override;
   kj::Promise<void> collection(CollectionContext context) override;
@@ -29,11 +34,13 @@ class SessionCapability final : public schema::Session::Server {
   kj::Promise<void> listCollections(ListCollectionsContext context) override;
   kj::Promise<void> status(StatusContext context) override;
   kj::Promise<void> flush(FlushContext context) override;
+  kj::Promise<void> createSnapshot(CreateSnapshotContext context) override;
 
  private:
   CallService& service_;
   const std::shared_ptr<Database> database_;
   const Access access_;
+  const std::string snapshot_directory_;
 };
 
 }  // namespace perigee::server

@@ -108,7 +108,8 @@ absl::Status DirectoryCopy::Copy(std::string_view name, const std::string& sourc
   return absl::OkStatus();
 }
 
-absl::Status DirectoryCopy::Link(std::string_view name, const std::string& source, uint64_t bytes) {
+absl::Status DirectoryCopy::Share(std::string_view name, const std::string& source,
+                                  uint64_t bytes) {
   const absl::Status linked = files_.LinkFrom(source, name);
   if (absl::IsUnavailable(linked) || absl::IsPermissionDenied(linked)) {
     return Copy(name, source, bytes, bytes);  // another file system, or one without links

@@ -51,7 +51,7 @@ class DirectoryCopy {
   absl::Status Copy(std::string_view name, const std::string& source, uint64_t bytes,
                     uint64_t file_bytes);
   /// A second name for the immutable file at `source`; a copy where links are not possible.
-  absl::Status Link(std::string_view name, const std::string& source, uint64_t bytes);
+  absl::Status Share(std::string_view name, const std::string& source, uint64_t bytes);
 
   /// What was put in, in that order.
   const std::vector<SnapshotFile>& files() const { return made_; }

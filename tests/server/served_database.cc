@@ -42,8 +42,9 @@ void ServedDatabase::Start() {
   PERIGEE_CHECK(socket.ok(), socket.status().ToString());
   std::vector<ListenSocket> sockets;
   sockets.push_back(*std::move(socket));
-  auto server = RpcServer::Start({*database_, dispatcher_, authenticator_}, std::move(sockets),
-                                 options_.limits);
+  auto server = RpcServer::Start({*database_, dispatcher_, authenticator_,
+                                  options_.takes_snapshots ? snapshot_directory() : std::string()},
+                                 std::move(sockets), options_.limits);
   PERIGEE_CHECK(server.ok(), server.status().ToString());
   server_ = *std::move(server);
 }

@@ -24,6 +24,7 @@ class ServedDatabase {
     ConnectionLimits limits = {};
     RequestDispatcher::Options dispatcher = {};
     Authenticator::Options authenticator = {};
+    bool takes_snapshots = false;
   };
 
   ServedDatabase();
@@ -35,6 +36,8 @@ class ServedDatabase {
   /// "unix:PATH", the same over all restarts.
   std::string address() const { return "unix:" + socket_path_; }
   const std::string& socket_path() const { return socket_path_; }
+  /// Where the server puts snapshots, if it takes them.
+  std::string snapshot_directory() const { return directory_.PathOf("snapshots"); }
   Database& database() { return *database_; }
   RpcServer& server() { return *server_; }
 

@@ -31,6 +31,8 @@ struct Options {
   IdsOptions ids;
   QueryOptions query;
   ScrollOptions scroll;
+  std::string from;  // restore
+  std::string to;    // snapshot, restore
 };
 
 using Verb = std::function<absl::Status(const VerbContext&)>;
@@ -177,6 +179,22 @@ void AddReadVerbs(CLI::App& app, Options& options, Verb& run) {
   });
 }
 
+void AddSnapshotVerbs(CLI::App& app, Options& options, Verb& run) {
+  CLI::App* snapshot = app.add_subcommand(
+      "snapshot", "Write the database as it is now into a new directory, while it is in use");
+  snapshot
+      ->add_option("to", options.to,
+                   "New directory; with a server, a name below its --snapshot-dir")
+      ->required();
+  snapshot->callback(
+      [&] { run = [&](const VerbContext& context) { return RunSnapshot(context, options.to); }; });
+
+  CLI::App* restore = app.add_subcommand(
+      "restore", "Make a new database directory from a snapshot, with every byte checked");
+  restore->add_option("from", options.from, "Directory of the snapshot")->required();
+  restore->add_option("to", options.to, "New directory")->required();
+}
+
 // A person is asked; a script must say --yes.
 absl::Status ConfirmDrop(const Options& options, const CommandStreams& streams) {
   if (options.yes) {
@@ -228,8 +246,7 @@ int RunPerigee(const std::vector<std::string>& arguments, const CommandStreams& 
   app.add_option(
          "--uri", options.uri,
          "perigee://HOST:PORT, unix:PATH, or a database directory (environment: PERIGEE_URI)")
-      ->envname("PERIGEE_URI")
-      ->required();
+      ->envname("PERIGEE_URI");
   app.add_flag("--json", options.json, "Print JSON instead of tables");
   app.add_flag(
       "--read-only", options.target.read_only,
@@ -245,11 +262,21 @@ int RunPerigee(const std::vector<std::string>& arguments, const CommandStreams& 
   AddCatalogVerbs(app, options, verb);
   AddWriteVerbs(app, options, verb);
   AddReadVerbs(app, options, verb);
+  AddSnapshotVerbs(app, options, verb);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, streams.output, streams.error);
     return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  if (app.got_subcommand("restore")) {
+    const OutputFormat format = options.json ? OutputFormat::kJson : OutputFormat::kTable;
+    return Finish(RunRestore(streams, format, options.from, options.to), streams);
+  }
+  if (options.uri.empty()) {
+    streams.error << "perigee: --uri is required: perigee://HOST:PORT, unix:PATH or a database "
+                     "directory (or set PERIGEE_URI)\n";
+    return static_cast<int>(ExitCode::kUsage);
   }
   if (app.got_subcommand("drop")) {
     if (const absl::Status status = ConfirmDrop(options, streams); !status.ok()) {

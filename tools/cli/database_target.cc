@@ -62,6 +62,14 @@ class OwnerTarget final : public DatabaseTarget {
     return owner_->ListCollections();
   }
   absl::StatusOr<DatabaseStatus> Status() override { return owner_->Status(); }
+  absl::StatusOr<SnapshotReport> Snapshot(const std::string& to,
+                                          const SnapshotOptions& options) override {
+    if constexpr (requires { owner_->CreateSnapshot(to, options); }) {
+      return owner_->CreateSnapshot(to, options);
+    } else {
+      return owner_->CreateSnapshot(to);
+    }
+  }
   absl::Status Close() override {
     if constexpr (requires { owner_->Close(); }) {
       return owner_->Close();

@@ -18,6 +18,7 @@
 #include "perigee/model/query.h"
 #include "perigee/model/status_report.h"
 #include "perigee/model/write.h"
+#include "perigee/snapshot.h"
 
 namespace perigee::tools {
 
@@ -44,6 +45,9 @@ class DatabaseTarget {
   virtual absl::Status Drop(std::string_view name) = 0;
   virtual absl::StatusOr<std::vector<CollectionDescription>> List() = 0;
   virtual absl::StatusOr<DatabaseStatus> Status() = 0;
+  /// `to`: a new directory; for a server the name under which it keeps the snapshot.
+  virtual absl::StatusOr<SnapshotReport> Snapshot(const std::string& to,
+                                                  const SnapshotOptions& options) = 0;
   /// Releases the directory or the connection; errors of a clean end are reported here.
   virtual absl::Status Close() = 0;
 };

@@ -220,6 +220,23 @@ void PrintStatus(std::ostream& out, OutputFormat format, const DatabaseStatus& s
   }
 }
 
+void PrintSnapshot(std::ostream& out, OutputFormat format, const std::string& what,
+                   const std::string& where, const SnapshotReport& report) {
+  if (format == OutputFormat::kJson) {
+    PrintJson(out, {{what, where},
+                    {"database", report.database_uuid},
+                    {"seq", report.seq},
+                    {"epoch", report.epoch},
+                    {"files", report.files},
+                    {"bytes", report.bytes},
+                    {"bytes_copied", report.bytes_copied}});
+    return;
+  }
+  out << what << " " << where << ": every write up to seq " << report.seq << ", "
+      << Thousands(report.files) << " files, " << Thousands(report.bytes) << " bytes ("
+      << Thousands(report.bytes_copied) << " copied)\n";
+}
+
 void PrintWrite(std::ostream& out, OutputFormat format, const std::string& verb,
                 const WriteResult& result) {
   if (format == OutputFormat::kJson) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "perigee/model/query.h"
+#include "perigee/model/snapshot_report.h"
 #include "perigee/model/status_report.h"
 #include "perigee/model/write.h"
 
@@ -33,6 +34,9 @@ void PrintCollections(std::ostream& out, OutputFormat format,
 void PrintDescription(std::ostream& out, OutputFormat format,
                       const CollectionDescription& description);
 void PrintStatus(std::ostream& out, OutputFormat format, const DatabaseStatus& status);
+/// `what`: "snapshot" or "restored"; `where`: its directory or name.
+void PrintSnapshot(std::ostream& out, OutputFormat format, const std::string& what,
+                   const std::string& where, const SnapshotReport& report);
 void PrintWrite(std::ostream& out, OutputFormat format, const std::string& verb,
                 const WriteResult& result);
 void PrintPoints(std::ostream& out, OutputFormat format, const std::vector<Point>& points,

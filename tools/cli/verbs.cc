@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/cli/verbs.h"
 
+#include <unistd.h>
+
+#include <chrono>
 #include <fstream>
 #include <utility>
 
@@ -165,6 +168,26 @@ absl::StatusOr<std::vector<PointId>> ParseIds(const std::vector<std::string>& te
   return ids;
 }
 
+// Says on a terminal how far a long copy is, twice a second, from the second second on.
+std::function<bool(const SnapshotProgress&)> CopyProgressOn(const CommandStreams& streams,
+                                                            std::string_view what) {
+  if (isatty(STDERR_FILENO) != 1) {
+    return nullptr;
+  }
+  using Clock = std::chrono::steady_clock;
+  return [&streams, what, next = Clock::now() + std::chrono::seconds(2),
+          shown = false](const SnapshotProgress& progress) mutable {
+    const bool done = progress.bytes_done >= progress.bytes_total;
+    if (Clock::now() >= next || (done && shown)) {
+      next = Clock::now() + std::chrono::milliseconds(500);
+      shown = !done;
+      streams.error << "\r" << what << ": " << (progress.bytes_done >> 20U) << " of "
+                    << (progress.bytes_total >> 20U) << " MiB" << (done ? "\n" : "") << std::flush;
+    }
+    return true;
+  };
+}
+
 }  // namespace
 
 absl::Status RunCreate(const VerbContext& context, const CreateOptions& options) {
@@ -316,6 +339,23 @@ absl::Status RunScroll(const VerbContext& context, const ScrollOptions& options)
 absl::Status RunStatus(const VerbContext& context) {
   PERIGEE_ASSIGN_OR_RETURN(const DatabaseStatus status, context.target.Status());
   PrintStatus(context.streams.output, context.format, status);
+  return absl::OkStatus();
+}
+
+absl::Status RunSnapshot(const VerbContext& context, const std::string& to) {
+  SnapshotOptions options;
+  options.on_progress = CopyProgressOn(context.streams, "snapshot");
+  PERIGEE_ASSIGN_OR_RETURN(const SnapshotReport report, context.target.Snapshot(to, options));
+  PrintSnapshot(context.streams.output, context.format, "snapshot", to, report);
+  return absl::OkStatus();
+}
+
+absl::Status RunRestore(const CommandStreams& streams, OutputFormat format, const std::string& from,
+                        const std::string& to) {
+  RestoreOptions options;
+  options.on_progress = CopyProgressOn(streams, "restore");
+  PERIGEE_ASSIGN_OR_RETURN(const SnapshotReport report, RestoreSnapshot(from, to, options));
+  PrintSnapshot(streams.output, format, "restored", to, report);
   return absl::OkStatus();
 }
 

@@ -92,5 +92,9 @@ absl::Status RunCount(const VerbContext& context, const std::string& collection,
                       const std::string& filter);
 absl::Status RunScroll(const VerbContext& context, const ScrollOptions& options);
 absl::Status RunStatus(const VerbContext& context);
+absl::Status RunSnapshot(const VerbContext& context, const std::string& to);
+/// Needs no open database.
+absl::Status RunRestore(const CommandStreams& streams, OutputFormat format, const std::string& from,
+                        const std::string& to);
 
 }  // namespace perigee::tools

@@ -23,6 +23,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "perigee/model/snapshot_report.h"
 #include "perigee/options.h"
 
 namespace perigee {
@@ -36,15 +37,6 @@ struct SnapshotOptions {
   /// Called from the calling thread for each mebibyte or so; false ends the work with kCancelled
   /// and leaves nothing behind.
   std::function<bool(const SnapshotProgress&)> on_progress = {};
-};
-
-struct SnapshotReport {
-  std::string database_uuid = {};
-  uint64_t epoch = 0;
-  uint64_t seq = 0;  ///< the last write that the snapshot holds
-  uint64_t files = 0;
-  uint64_t bytes = 0;
-  uint64_t bytes_copied = 0;  ///< the rest is shared with the database by hard links
 };
 
 struct RestoreOptions {

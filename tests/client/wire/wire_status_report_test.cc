@@ -63,6 +63,16 @@ TEST_CASE("status reports survive the wire") {
   }
 }
 
+TEST_CASE("a snapshot report survives the wire") {
+  const SnapshotReport report = {
+      .database_uuid = "u", .epoch = 1, .seq = 2, .files = 3, .bytes = 4, .bytes_copied = 5};
+  capnp::MallocMessageBuilder message;
+  EncodeSnapshotReport(report, message.initRoot<schema::SnapshotReport>());
+  const auto back = DecodeSnapshotReport(message.getRoot<schema::SnapshotReport>().asReader());
+  REQUIRE(back.ok());
+  CHECK(*back == report);
+}
+
 TEST_CASE("more collections than there can be are refused") {
   capnp::MallocMessageBuilder message;
   auto root = message.initRoot<schema::DatabaseStatus>();

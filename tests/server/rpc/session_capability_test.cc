@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "tests/server/raw_client.h"
 #include "tests/server/served_database.h"
 
@@ -45,6 +47,30 @@ TEST_CASE("collections are made, found, listed and dropped") {
   drop.setName("docs");
   CHECK(client.Wait(drop.send()).getStatus().getCode() == 0);
   CHECK(!*served.database().CollectionExists("docs"));
+}
+
+TEST_CASE("snapshots go by name below the directory that the operator chose") {
+  const auto take = [](ServedDatabase& served, const std::string& name) {
+    RawClient client(served.socket_path());
+    auto request = client.Session().createSnapshotRequest();
+    request.setName(name.c_str());
+    const auto response = client.Wait(request.send());
+    const auto result = response.getResult();
+    return result.isTaken() ? uint16_t{0} : result.getStatus().getCode();
+  };
+  ServedDatabase none;
+  CHECK(take(none, "monday") == Code(absl::StatusCode::kFailedPrecondition));
+
+  ServedDatabase served({.takes_snapshots = true});
+  std::filesystem::create_directory(served.snapshot_directory());
+  for (const char* name : {"", ".", "..", "../x", "a/b", "/tmp/x", ".hidden", "-x", "a b"}) {
+    CAPTURE(name);
+    CHECK(take(served, name) == Code(absl::StatusCode::kInvalidArgument));
+  }
+  CHECK(std::filesystem::is_empty(served.snapshot_directory()));
+  CHECK(take(served, "monday") == 0);
+  CHECK(std::filesystem::exists(served.snapshot_directory() + "/monday/SNAPSHOT"));
+  CHECK(take(served, "monday") == Code(absl::StatusCode::kAlreadyExists));
 }
 
 TEST_CASE("errors of the engine are data") {

@@ -29,7 +29,7 @@ absl::Status CopyAll(SimulatedFileSystem& disk) {
   }
   for (const absl::Status& status :
        {(*copy)->Copy(kLog, "/from/log", 8'192, 12'288), (*copy)->Write("CURRENT", "hello"),
-        (*copy)->Link(kSegment, "/from/segment", 5'000)}) {
+        (*copy)->Share(kSegment, "/from/segment", 5'000)}) {
     if (!status.ok()) {
       return status;
     }
@@ -43,7 +43,7 @@ TEST_CASE("a copy holds what was put in, with its checksums") {
   auto copy = DirectoryCopy::Begin(disk, "/to/", nullptr);
   REQUIRE_MESSAGE(copy.ok(), copy.status().ToString());
   REQUIRE((*copy)->Copy(kLog, "/from/log", 8'192, 12'288).ok());
-  REQUIRE((*copy)->Link(kSegment, "/from/segment", 5'000).ok());
+  REQUIRE((*copy)->Share(kSegment, "/from/segment", 5'000).ok());
   REQUIRE((*copy)->Write("CURRENT", "hello").ok());
   const std::string log = std::string(8'192, 'l') + std::string(4'096, '\0');
   CHECK((*copy)->files()[0] == SnapshotFile{kLog, 12'288, Sha256(AsBytes(log))});
@@ -104,7 +104,7 @@ TEST_CASE("links that are not possible become copies") {
   disk.AddErrorPlan(plan);
   auto copy = DirectoryCopy::Begin(disk, "/to", nullptr);
   REQUIRE(copy.ok());
-  REQUIRE((*copy)->Link(kSegment, "/from/segment", 5'000).ok());
+  REQUIRE((*copy)->Share(kSegment, "/from/segment", 5'000).ok());
   CHECK((*copy)->copied_bytes() == 5'000);
   REQUIRE((*copy)->Finish().ok());
   CHECK(disk.Contents("/to/" + kSegment).value() == std::string(5'000, 's'));

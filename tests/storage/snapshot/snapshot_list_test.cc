@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "storage/encoding/byte_codec.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/layout/file_names.h"
@@ -44,6 +47,17 @@ TEST_CASE("a snapshot list comes back as it was") {
   CHECK(back->total_bytes() == 3 + 128 + 8192 + 65536);
   std::swap(list.files.front(), list.files.back());
   CHECK(EncodeSnapshotList(list).value() == *text);  // the order is the list's own
+}
+
+TEST_CASE("the example of the format page is a snapshot list") {
+  std::ifstream page(PERIGEE_SOURCE_DIR "/docs/formats/snapshot_format.md");
+  const std::string text{std::istreambuf_iterator<char>(page), {}};
+  const size_t begin = text.find("```text\n") + 8;
+  REQUIRE(begin > 8);
+  const auto list = DecodeSnapshotList(text.substr(begin, text.find("```", begin) - begin));
+  REQUIRE_MESSAGE(list.ok(), list.status().ToString());
+  CHECK(list->seq == 1234);
+  CHECK(list->files.at(1) == SnapshotFile{"IDENTITY", 5, Sha256(AsBytes("hello"))});
 }
 
 TEST_CASE("a snapshot list with any bit or byte changed, or cut anywhere, is refused") {

@@ -171,6 +171,42 @@ TEST_CASE("the log rolls to a new file and a group larger than a file gets one o
   CHECK(bed.replayed() == expected);
 }
 
+TEST_CASE("a cut of the log is a log that ends there") {
+  // Groups of 20 KiB, so that the cuts fall into several files.
+  for (uint64_t groups = 0; groups < 9; ++groups) {
+    CAPTURE(groups);
+    LogTestBed bed;
+    REQUIRE(bed.OpenLog().ok());
+    const auto append = [&bed] { REQUIRE(bed.Append({std::string(20'000, 'x'), "y"}).ok()); };
+    for (uint64_t i = 0; i < groups; ++i) {
+      append();
+    }
+    const LogCut cut = bed.log()->Cut();
+    CHECK(cut.last_lsn == 2 * groups);
+    append();
+    append();
+    const auto copy = bed.disk().KillProcess();
+    for (const uint64_t number : bed.LogNumbers()) {
+      const std::string path = bed.PathOfLog(number);
+      const auto part = std::find_if(cut.parts.begin(), cut.parts.end(),
+                                     [number](const auto& p) { return p.number == number; });
+      if (part == cut.parts.end()) {
+        REQUIRE(copy->RemoveFile(path).ok());
+        continue;
+      }
+      std::string bytes = *copy->Contents(path);
+      CHECK(bytes.size() == part->file_bytes);
+      bytes.resize(part->bytes);
+      bytes.resize(part->file_bytes, '\0');
+      copy->SetContents(path, bytes);
+    }
+    bed.Replace(copy->KillProcess());
+    const absl::Status opened = bed.OpenLog();
+    REQUIRE_MESSAGE(opened.ok(), opened.ToString());
+    CHECK(bed.replayed().size() == 2 * groups);
+  }
+}
+
 TEST_CASE("closing needs no space in a full file") {
   LogTestBed bed;
   REQUIRE(bed.OpenLog().ok());

@@ -115,6 +115,30 @@ TEST_CASE_FIXTURE(Fixture, "scroll --all writes what upsert reads") {
   CHECK(out == lines);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a snapshot is taken and restored") {
+  Fill();
+  const std::string snapshot = directory.PathOf("monday");
+  const std::string restored = directory.PathOf("restored");
+  const Json taken = RunJson({"snapshot", snapshot});
+  CHECK(taken["snapshot"] == snapshot);
+  CHECK(taken["seq"] == 2);
+  CHECK(Run({"snapshot", snapshot}) != 0);  // exists already
+  REQUIRE(Run({"delete", "docs", "1"}) == 0);
+
+  REQUIRE(RunBare({"--json", "restore", snapshot, restored}) == 0);
+  CHECK(Json::parse(out)["restored"] == restored);
+  CHECK(RunBare({"restore", snapshot, restored}) != 0);  // exists now
+  CHECK(RunBare({"restore", directory.PathOf("nothing"), restored}) == 66);
+  CHECK(RunJson({"count", "docs"})["count"] == 2);
+  database = restored;
+  CHECK(RunJson({"count", "docs"})["count"] == 3);
+  database = snapshot;
+  CHECK(Run({"--read-only", "list"}) == 0);
+  CHECK(Run({"list"}) == 78);
+  std::ofstream(snapshot + "/CURRENT", std::ios::app) << "x";
+  CHECK(RunBare({"restore", snapshot, directory.PathOf("again")}) == 74);
+}
+
 TEST_CASE_FIXTURE(Fixture, "upsert of one point and its modes") {
   REQUIRE(Run({"create", "docs", "--dimension", "2"}) == 0);
   CHECK(Run({"upsert", "docs", "--id", "x", "--vector", "[1,0]", "--payload", "{\"k\":1}"}) == 0);

@@ -31,6 +31,7 @@
 #include "absl/status/statusor.h"
 #include "perigee/client/remote_collection.h"
 #include "perigee/model/collection_schema.h"
+#include "perigee/model/snapshot_report.h"
 #include "perigee/model/status_report.h"
 
 namespace perigee::client {
@@ -64,6 +65,9 @@ class Connection {
   absl::StatusOr<std::vector<CollectionDescription>> ListCollections() const;
   absl::StatusOr<DatabaseStatus> Status() const;
   absl::Status Flush();
+  /// Takes a snapshot under `name` in the directory that the server's operator chose with
+  /// --snapshot-dir; kFailedPrecondition when there is none. Takes as long as it takes.
+  absl::StatusOr<SnapshotReport> CreateSnapshot(std::string_view name);
 
  private:
   explicit Connection(std::shared_ptr<RpcThread> thread);
