@@ -91,7 +91,7 @@ void ReadByGet(const CollectionCore& collection, const std::vector<PointId>& ids
     request.ids.push_back(ids[i]);
   }
   // Ids that are there in most samples, and one that never is.
-  for (const uint64_t id : {1, 2, 3, 4, 55, 123'456}) {
+  for (const uint64_t id : {1ULL, 2ULL, 3ULL, 4ULL, 55ULL, 123'456ULL}) {
     request.ids.emplace_back(id);
   }
   request.with_vectors.kind = VectorSelector::Kind::kAll;

@@ -57,7 +57,7 @@ Part PartOf(const std::string& path) {
 
 void CutEverywhere(DamageTrial& trial, std::string_view part, OpenKind kind, size_t stride) {
   for (const auto& [path, bytes] : trial.files()) {
-    for (size_t size = 0; IsIn(path, part) && size < bytes.size(); size += stride) {
+    for (size_t size = 0; IsIn(path, part) && size < bytes.size(); size += stride * FlipStride()) {
       CAPTURE(size);
       trial.Apply({{path, bytes.substr(0, size)}}, kind);
     }
@@ -176,8 +176,12 @@ void SwapPages(DamageTrial& trial, Random& random, size_t pairs) {
     pages.emplace_back(path, offset);
   });
   for (size_t i = 0; i < pairs; ++i) {
-    const auto& [path_a, offset_a] = pages[random() % pages.size()];
-    const auto& [path_b, offset_b] = pages[random() % pages.size()];
+    const size_t a = random() % pages.size();
+    const size_t b = random() % pages.size();
+    const std::string& path_a = pages[a].first;
+    const std::string& path_b = pages[b].first;
+    const size_t offset_a = pages[a].second;
+    const size_t offset_b = pages[b].second;
     CAPTURE(offset_a);
     CAPTURE(offset_b);
     const std::string page_a = trial.Contents(path_a).substr(offset_a, kPage);
@@ -223,7 +227,7 @@ TEST_SUITE("durability") {
     const DamageSample sample = MakeSmallSample(SampleEnd::kKilled);
     DamageTrial trial(sample);
     for (const auto& [path, bytes] : trial.files()) {
-      for (const size_t count : {1, 7, 8, 512, 4096, 65'536}) {
+      for (const size_t count : {1ULL, 7ULL, 8ULL, 512ULL, 4096ULL, 65'536ULL}) {
         for (const char filler : {'\0', 'x'}) {
           trial.Apply({{path, bytes + std::string(count, filler)}}, OpenKind::kReadWrite);
         }

@@ -17,6 +17,8 @@ namespace {
 
 using storage::SimulatedFileSystem;
 
+constexpr uint64_t kFlipsOfTheGate = 85'000;
+
 OpenOptions OptionsOf(OpenKind kind) {
   OpenOptions options = SmallOptions();
   options.create_if_missing = false;
@@ -263,7 +265,11 @@ std::string DamageTrial::QuietRules() const {
 
 uint64_t FlipsWanted() {
   const char* text = std::getenv("PERIGEE_TEST_FLIPS");
-  return text == nullptr ? 85'000 : std::strtoull(text, nullptr, 10);
+  return text == nullptr ? kFlipsOfTheGate : std::strtoull(text, nullptr, 10);
+}
+
+uint64_t FlipStride() {
+  return std::max<uint64_t>(kFlipsOfTheGate / std::max<uint64_t>(FlipsWanted(), 1), 1);
 }
 
 }  // namespace perigee::engine

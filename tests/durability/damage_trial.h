@@ -110,7 +110,10 @@ class DamageTrial {
   std::map<std::string, uint64_t> quiet_rules_;
 };
 
-/// The number in PERIGEE_TEST_FLIPS: how many flips all cases together make.
+/// The number in PERIGEE_TEST_FLIPS: how many flips all cases together make; 85,000 unless set.
 uint64_t FlipsWanted();
+/// The lists of the cases take every n-th flip or cut of theirs; 1 unless fewer flips are wanted
+/// than the lists have.
+uint64_t FlipStride();
 
 }  // namespace perigee::engine

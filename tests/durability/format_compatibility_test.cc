@@ -82,7 +82,8 @@ absl::Status WriteToAll(const DatabaseCore& database, GoldenContent& content) {
 // their order: the new point first, then the deletion.
 void CheckBetween(const DatabaseCore& database, const GoldenContent& before,
                   const GoldenContent& after) {
-  for (const auto& [name, golden] : before) {
+  for (const auto& [golden_name, golden] : before) {
+    const std::string& name = golden_name;  // clang 14: no capture of a structured binding
     CAPTURE(name);
     const auto points = PointsOf(*MustFind(database, name));
     auto upserted = golden.points;

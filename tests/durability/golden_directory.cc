@@ -167,7 +167,8 @@ void CheckContent(const DatabaseCore& database, const GoldenContent& expected) {
   for (const std::shared_ptr<CollectionCore>& collection : *collections) {
     names.insert(collection->name());
   }
-  for (const auto& [name, golden] : expected) {
+  for (const auto& [golden_name, golden] : expected) {
+    const std::string& name = golden_name;  // clang 14: no capture of a structured binding
     CAPTURE(name);
     REQUIRE(names.erase(name) == 1);
     const std::shared_ptr<CollectionCore> collection = MustFind(database, name);
