@@ -22,7 +22,12 @@ struct CrashCampaign::Point {
   CrashPromise promise = {};
 
   uint64_t PromiseHash() const {
-    return absl::HashOf(*promise.acknowledged, *promise.attempted, promise.attempted_was_seen);
+    uint64_t acknowledged = 0;
+    for (const auto& [directory, snapshot] : promise.snapshots) {
+      acknowledged += snapshot.acknowledged ? 1 : 0;
+    }
+    return absl::HashOf(*promise.acknowledged, *promise.attempted, promise.attempted_was_seen,
+                        promise.snapshots.size(), acknowledged);
   }
 };
 
@@ -98,7 +103,7 @@ CrashCampaign::Points CrashCampaign::RecordRecovery(const SimulatedFileSystem& c
   if (database.ok()) {
     // What the recovered database has shown must stay from here on.
     const auto shown = std::make_shared<const World>(ReadWorld(**database));
-    record({shown, shown});
+    record({shown, shown, false, promise.snapshots});
   }
   recording.store(false);
   return points;

@@ -38,7 +38,7 @@ void Report(const std::string& what, const CrashCounts& counts) {
 // All crash points of one workload under every policy; once more with other seeds and other
 // recoveries, if more states are asked for than that yields.
 void EnumerateNamed(const std::string& name) {
-  constexpr uint64_t kShare = 40;  // a third of all states goes to the thirteen of them
+  constexpr uint64_t kShare = 42;  // a third of all states goes to the fourteen of them
   CrashCampaign campaign(FindWorkload(name));
   const uint64_t possible = campaign.points() * Aftermaths().size();
   CrashSampling sampling{.recoveries = 0.1, .in_recovery = 0.15, .states_max = 2 * possible};
@@ -94,6 +94,7 @@ TEST_SUITE("durability") {
   TEST_CASE("crash enumeration: publish index") { EnumerateNamed("publish-index"); }
   TEST_CASE("crash enumeration: compact") { EnumerateNamed("compact"); }
   TEST_CASE("crash enumeration: seal and compact under writes") { EnumerateNamed("under-writes"); }
+  TEST_CASE("crash enumeration: snapshots") { EnumerateNamed("snapshots"); }
   TEST_CASE("crash enumeration: create and drop") { EnumerateNamed("create-and-drop"); }
   TEST_CASE("crash enumeration: roll manifest") { EnumerateNamed("roll-manifest"); }
   TEST_CASE("crash enumeration: bulk load") { EnumerateNamed("bulk-load"); }

@@ -28,6 +28,7 @@ CrashScript::CrashScript(storage::FileSystem& disk, const EngineTuning& tuning)
 
 CrashPromise CrashScript::promise() const {
   CrashPromise promise{acknowledged_, attempted_};
+  promise.snapshots = snapshots_;
   if (database_ != nullptr && promise.in_flight()) {
     const World seen = ReadWorld(*database_);
     promise.attempted_was_seen = seen == *attempted_;
@@ -135,6 +136,17 @@ CrashScript& CrashScript::Load(const std::string& collection, uint64_t first, ui
         return load.Publish().status();
       },
       outcome);
+}
+
+CrashScript& CrashScript::Snapshot(const std::string& directory) {
+  if (running()) {
+    snapshots_[directory].world = acknowledged();
+  }
+  Run([&] { return database_->CreateSnapshot(directory, {}).status(); }, acknowledged());
+  if (running()) {
+    snapshots_[directory].acknowledged = true;
+  }
+  return *this;
 }
 
 CrashScript& CrashScript::BeforeCall(uint64_t n, std::function<void(CrashScript&)> meanwhile) {

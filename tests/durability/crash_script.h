@@ -29,12 +29,19 @@ using World = std::map<std::string, std::map<uint64_t, int64_t>>;
 
 World ReadWorld(const DatabaseCore& database);
 
+/// A snapshot that was begun: what it holds, and whether it was acknowledged.
+struct SnapshotPromise {
+  World world = {};
+  bool acknowledged = false;
+};
+
 /// What a crash at one moment must leave.
 struct CrashPromise {
   std::shared_ptr<const World> acknowledged = {};
   std::shared_ptr<const World> attempted = {};
   /// Whether a reader saw what is in flight.
   bool attempted_was_seen = false;
+  std::map<std::string, SnapshotPromise> snapshots = {};
 
   bool in_flight() const { return *attempted != *acknowledged; }
   bool Allows(const World& found) const {
@@ -55,6 +62,8 @@ class CrashScript {
   CrashScript& Flush(const std::string& collection);
   CrashScript& Optimize(const std::string& collection);
   CrashScript& Load(const std::string& collection, uint64_t first, uint64_t count, int64_t value);
+  /// Makes a snapshot in that directory.
+  CrashScript& Snapshot(const std::string& directory);
   /// Runs `meanwhile` before the n-th call that the next operation makes: sealing and rewriting let
   /// writes in while they build a segment. Not for operations that write to the log themselves.
   CrashScript& BeforeCall(uint64_t n, std::function<void(CrashScript&)> meanwhile);
@@ -79,6 +88,7 @@ class CrashScript {
   std::shared_ptr<DatabaseCore> database_;
   std::shared_ptr<const World> acknowledged_;
   std::shared_ptr<const World> attempted_;
+  std::map<std::string, SnapshotPromise> snapshots_;
   absl::Status failure_;
   uint64_t calls_before_meanwhile_ = 0;
   std::function<void(CrashScript&)> meanwhile_;

@@ -42,10 +42,10 @@ class CrashVerdict {
  private:
   enum class SecondStop { kClose, kPowerCut, kPowerCutUnwritten, kKill };
 
-  std::shared_ptr<DatabaseCore> Open(storage::SimulatedFileSystem& disk);
+  std::shared_ptr<DatabaseCore> Open(storage::SimulatedFileSystem& disk, uint32_t threads = 0);
   void Compare(const World& found, const CrashPromise& promise);
-  void CheckInvariants(const storage::SimulatedFileSystem& disk, const DatabaseCore& database,
-                       const World& found) const;
+  void CheckSnapshots(storage::SimulatedFileSystem& disk, const CrashPromise& promise);
+  void CheckInvariants(const DatabaseCore& database, const World& found) const;
   void StopAndOpenAgain(storage::SimulatedFileSystem& disk, std::shared_ptr<DatabaseCore> database,
                         SecondStop how, const World& expected);
   void CheckReopenChangesNothing(storage::SimulatedFileSystem& disk);

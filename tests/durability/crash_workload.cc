@@ -98,6 +98,12 @@ void RollLog(CrashScript& script) {
   script.Optimize("a").Upsert("a", 9, 1, 9);
 }
 
+void Snapshots(CrashScript& script) {
+  script.Open().Create("a").Upsert("a", 1, 6, 1).Flush("a").Delete("a", 2, 1).Flush("a");
+  script.Upsert("a", 9, 2, 2).Snapshot("/first").Upsert("a", 1, 3, 3).Flush("a").Optimize("a");
+  script.Load("a", 20, 3, 4).Snapshot("/second").Delete("a", 20, 2);
+}
+
 // Writes come in between the calls by which segments are built and named.
 void SealAndCompactUnderWrites(CrashScript& script) {
   script.Open().Create("a").Upsert("a", 1, 8, 1);
@@ -178,6 +184,7 @@ const std::vector<CrashWorkload>& NamedWorkloads() {
       {"publish-index", WithGraphs(), PublishIndex},
       {"compact", SmallTuning(), Compact},
       {"under-writes", SmallTuning(), SealAndCompactUnderWrites},
+      {"snapshots", SmallTuning(), Snapshots},
       {"create-and-drop", SmallTuning(), CreateAndDrop},
       {"roll-manifest", WithRollOver(3), RollManifest},
       {"bulk-load", SmallTuning(), BulkLoads},
