@@ -131,6 +131,10 @@ int Serve(const ServerConfig& config, StopRequest& stop) {
     Log(LogLevel::kInfo, "server.listening", absl::StrCat("listening on ", address));
   }
   const StopCause cause = stop.Wait();
+  if (cause == StopCause::kStorageFailed) {
+    // Writes that wait and writes that still come learn why, instead of losing their connection.
+    std::this_thread::sleep_for(kStorageFailureGrace);
+  }
   Log(LogLevel::kInfo, "server.draining", "no new requests; finishing those in progress");
   const bool drained =
       (*server)->Drain(cause == StopCause::kStorageFailed ? kStorageFailureGrace : kShutdownGrace);

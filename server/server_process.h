@@ -5,8 +5,9 @@
 //
 //   listening -> database open -> serving -> draining -> closed
 //   SIGTERM, SIGINT: from any state to draining (30 s) and exit 0; a second one: exit at once.
-//   storage failure: to draining (1 s) and exit 74; with the policy read_only, it serves on without
-//   taking writes and exits with 74 when it is told to end.
+//   storage failure: a second in which writes are answered storage_failed, then draining (1 s) and
+//   exit 74; with the policy read_only it serves on without taking writes, and exits with 74 when
+//   it is told to end.
 //
 // Invariants: what cannot work is found before anything is created: addresses are bound before the
 // directory is touched. Thread-safety: RunServer is called once, on the main thread.

@@ -37,6 +37,8 @@ struct CollectionEnvironment {
   SegmentPublisher* publisher = nullptr;
   /// Ok, or kDiskFull when free space is below the hard limit (D14).
   std::function<absl::Status()> check_space;
+  /// Ok, or kDiskFull when segments of `old_bytes` had better not be rewritten into `new_bytes`.
+  std::function<absl::Status(uint64_t new_bytes, uint64_t old_bytes)> check_rewrite_space;
   /// There may be something to seal, compact or retire.
   std::function<void()> wake_maintenance;
   /// Every record up to here is durable, applied and published, in every collection.

@@ -141,13 +141,20 @@ absl::StatusOr<bool> RewriteSegments(const std::shared_ptr<CollectionCore>& coll
   change.collection = collection;
   change.rewrite_horizon_lsn = horizon_lsn;
   std::vector<const RowSource*> sources;
+  uint64_t old_bytes = 0;
+  uint64_t new_bytes = 0;
   for (const size_t position : PlanRewrite(sizes, tuning, goal)) {
+    const SealedSegment& segment = *segments[position];
+    const SegmentSize& size = sizes[position];
     change.rewritten.push_back(segments[position]);
-    sources.push_back(segments[position].get());
+    sources.push_back(&segment);
+    old_bytes += segment.file_bytes();
+    new_bytes += segment.file_bytes() / std::max<uint64_t>(size.rows, 1) * size.live_rows();
   }
   if (sources.empty()) {
     return false;
   }
+  PERIGEE_RETURN_IF_ERROR(environment.check_rewrite_space(new_bytes, old_bytes));
   PERIGEE_ASSIGN_OR_RETURN(
       NamedSegment named,
       BuildNamedSegment(environment, collection->identity(), sources,

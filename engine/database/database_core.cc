@@ -118,6 +118,9 @@ void DatabaseCore::StartEnvironment(uint64_t epoch) {
   space_guard_ = std::make_unique<DiskSpaceGuard>(file_system_, directory_->path(),
                                                   options_.disk_free_bytes_min);
   environment_->check_space = [this] { return space_guard_->Check(); };
+  environment_->check_rewrite_space = [this](uint64_t new_bytes, uint64_t old_bytes) {
+    return space_guard_->CheckRewrite(new_bytes, old_bytes);
+  };
 }
 
 absl::Status DatabaseCore::OpenReadWrite() {
@@ -350,6 +353,9 @@ absl::StatusOr<DatabaseStatus> DatabaseCore::Status() const {
   if (std::string stalled = stall_watch_ == nullptr ? "" : stall_watch_->stalled();
       !stalled.empty()) {
     sources.warnings.push_back(std::move(stalled));
+  }
+  if (std::string low = options_.read_only ? "" : space_guard_->warning(); !low.empty()) {
+    sources.warnings.push_back(std::move(low));
   }
   return MakeDatabaseStatus(sources);
 }

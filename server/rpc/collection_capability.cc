@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,7 @@
 #include "client/wire/wire_status_report.h"
 #include "perigee/model/limits.h"
 #include "server/rpc/result_pages.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
 
@@ -180,6 +182,12 @@ kj::Promise<void> CollectionCapability::upsert(UpsertContext context) {
       [collection = collection_](UnparsedUpsert unparsed) mutable -> absl::StatusOr<WriteResult> {
         UpsertRequest request = {.points = {}, .mode = unparsed.mode};
         PERIGEE_ASSIGN_OR_RETURN(request.points, wire::ParsePoints(std::move(unparsed.points)));
+        if (CanaryActive("reply-before-commit") && request.mode == UpsertMode::kUpsert) {
+          std::thread([collection, request = std::move(request)]() mutable {
+            collection.Upsert(request).status().IgnoreError();
+          }).detach();
+          return WriteResult();
+        }
         return collection.Upsert(request);
       },
       [context](absl::StatusOr<WriteResult> written) { AnswerWrite(context, written); });

@@ -86,6 +86,7 @@ absl::StatusOr<PowercutNode::Page*> PowercutNode::PageOf(uint64_t number) {
 
 absl::Status PowercutNode::Write(uint64_t offset, std::span<const std::byte> bytes) {
   const absl::MutexLock lock(&mutex_);
+  PERIGEE_RETURN_IF_ERROR(power_->Call("write", path_));
   for (size_t done = 0; done < bytes.size();) {
     const uint64_t at = offset + done;
     const size_t within = static_cast<size_t>(at % kPageBytes);
@@ -154,9 +155,9 @@ absl::Status PowercutNode::WriteDirtyPages() {
   return write_run();
 }
 
-absl::Status PowercutNode::Sync(const std::string& path) {
+absl::Status PowercutNode::Sync() {
   const absl::MutexLock lock(&mutex_);
-  if (absl::Status failed = power_->Call("sync", path); !failed.ok()) {
+  if (absl::Status failed = power_->Call("sync", path_); !failed.ok()) {
     for (auto& [number, page] : pages_) {
       page.dirty = false;
     }
@@ -179,6 +180,11 @@ absl::Status PowercutNode::Sync(const std::string& path) {
   return absl::OkStatus();
 }
 
+void PowercutNode::SetPath(const std::string& path) {
+  const absl::MutexLock lock(&mutex_);
+  path_ = path;
+}
+
 uint64_t PowercutNode::size() {
   const absl::MutexLock lock(&mutex_);
   return size_;
@@ -199,13 +205,12 @@ absl::Status PowercutFile::DoWrite(uint64_t offset, std::span<const std::byte> b
   if (!writable_) {
     return ErrnoStatus(EBADF, "write", path_);
   }
-  PERIGEE_RETURN_IF_ERROR(node_.power().Call("write", path_));
   return node_.Write(offset, bytes);
 }
 
 absl::StatusOr<uint64_t> PowercutFile::DoSize(IoSite) { return node_.size(); }
 
-absl::Status PowercutFile::DoSync(IoSite) { return node_.Sync(path_); }
+absl::Status PowercutFile::DoSync(IoSite) { return node_.Sync(); }
 
 absl::Status PowercutFile::DoTruncate(uint64_t size, IoSite) {
   return writable_ ? node_.Truncate(size) : ErrnoStatus(EBADF, "truncate", path_);

@@ -60,16 +60,17 @@ class PowercutPower {
 
 class PowercutNode {
  public:
-  /// Takes over a file of the disk that has `size` bytes.
+  /// Takes over a file of the disk that has `size` bytes. SetPath follows before the first call.
   PowercutNode(std::unique_ptr<File> disk, uint64_t size, std::shared_ptr<PowercutPower> power)
       : power_(std::move(power)), disk_(std::move(disk)), size_(size), disk_valid_(size) {}
 
   absl::StatusOr<size_t> Read(uint64_t offset, std::span<std::byte> buffer);
   absl::Status Write(uint64_t offset, std::span<const std::byte> bytes);
   absl::Status Truncate(uint64_t size);
-  absl::Status Sync(const std::string& path);
+  absl::Status Sync();
   uint64_t size();
-  PowercutPower& power() { return *power_; }
+  /// What it is called now; failures are planned by name.
+  void SetPath(const std::string& path);
 
  private:
   static constexpr size_t kPageBytes = 4096;
@@ -86,6 +87,7 @@ class PowercutNode {
 
   const std::shared_ptr<PowercutPower> power_;
   absl::Mutex mutex_;
+  std::string path_ ABSL_GUARDED_BY(mutex_);
   const std::unique_ptr<File> disk_;
   uint64_t size_ ABSL_GUARDED_BY(mutex_);
   // Bytes of the disk's file from here on are not those of this one: it was cut, or never written.

@@ -281,6 +281,7 @@ absl::StatusOr<std::unique_ptr<File>> PowercutFileSystem::DoOpen(const std::stri
     file = place.object;
     PERIGEE_RETURN_IF_ERROR(OpenNode(*file));
   }
+  file->node->SetPath(path);
   return std::make_unique<PowercutFile>(path, options.mode != OpenMode::kReadOnly, *file->node,
                                         file);
 }
@@ -334,6 +335,9 @@ absl::Status PowercutFileSystem::DoRename(const std::string& from, const std::st
     PERIGEE_RETURN_IF_ERROR(Pin(*target.object));
   }
   PERIGEE_RETURN_IF_ERROR(Pin(*source.object));
+  if (source.object->node != nullptr) {
+    source.object->node->SetPath(to);
+  }
   PERIGEE_RETURN_IF_ERROR(SetVisible(*target.directory, target.name, source.object));
   return SetVisible(*source.directory, source.name, nullptr);
 }

@@ -9,24 +9,51 @@
 namespace perigee::engine {
 namespace {
 
-// A disk of which exactly `bytes` are free.
-void SetFree(storage::SimulatedFileSystem& disk, uint64_t bytes) {
-  const storage::SpaceStatus space = disk.Space("/").value();
-  disk.SetCapacityBytes(space.total_bytes - space.available_bytes + bytes);
-}
-
-TEST_CASE("below the limit upserts are refused until there is a quarter more") {
+TEST_CASE("below the limit upserts are refused until five points of the disk more are free") {
   storage::SimulatedFileSystem disk;
+  disk.SetContents("/file", std::string(9'000, 'x'));
   disk.SetCapacityBytes(10'000);
   DiskSpaceGuard guard(disk, "/", 1'000);
   CHECK(guard.Check().ok());
-  SetFree(disk, 999);
+  disk.SetContents("/file", std::string(9'001, 'x'));
   CHECK(GetErrorReason(guard.Check()) == ErrorReason::kDiskFull);
-  SetFree(disk, 1'200);
-  CHECK(GetErrorReason(guard.Check()) == ErrorReason::kDiskFull);
-  SetFree(disk, 1'250);
+  disk.SetContents("/file", std::string(8'501, 'x'));
+  const absl::Status refused = guard.Check();
+  CHECK(GetErrorReason(refused) == ErrorReason::kDiskFull);
+  CHECK(refused.message().find("1499 bytes free, less than 1500") != std::string::npos);
+  CHECK(refused.message().find("disk_free_bytes_min") != std::string::npos);
+  disk.SetContents("/file", std::string(8'500, 'x'));
   CHECK(guard.Check().ok());
-  SetFree(disk, 1'000);
+  disk.SetContents("/file", std::string(9'000, 'x'));
+  CHECK(guard.Check().ok());
+}
+
+TEST_CASE("a small limit needs no more than twice of it to recover") {
+  storage::SimulatedFileSystem disk;
+  disk.SetContents("/file", std::string(99'901, 'x'));
+  disk.SetCapacityBytes(100'000);
+  DiskSpaceGuard guard(disk, "/", 100);
+  CHECK(GetErrorReason(guard.Check()) == ErrorReason::kDiskFull);
+  disk.SetContents("/file", std::string(99'801, 'x'));
+  CHECK(GetErrorReason(guard.Check()) == ErrorReason::kDiskFull);
+  disk.SetContents("/file", std::string(99'800, 'x'));
+  CHECK(guard.Check().ok());
+}
+
+TEST_CASE("below the soft limit only what gives space back is rewritten") {
+  storage::SimulatedFileSystem disk;
+  disk.SetContents("/file", std::string(90'000, 'x'));
+  disk.SetCapacityBytes(100'000);
+  DiskSpaceGuard guard(disk, "/", 1'000);
+  CHECK(guard.CheckRewrite(8'000, 8'000).ok());
+  CHECK(guard.warning().empty());
+  CHECK(GetErrorReason(guard.CheckRewrite(8'001, 8'000)) == ErrorReason::kDiskFull);
+  disk.SetContents("/file", std::string(98'200, 'x'));
+  CHECK(guard.warning().find("1800 bytes free, less than 2000") != std::string::npos);
+  CHECK(GetErrorReason(guard.CheckRewrite(500, 500)) == ErrorReason::kDiskFull);
+  CHECK(guard.CheckRewrite(500, 501).ok());
+  CHECK(guard.CheckRewrite(900, 5'000).ok());
+  CHECK(GetErrorReason(guard.CheckRewrite(901, 5'000)) == ErrorReason::kDiskFull);
   CHECK(guard.Check().ok());
 }
 
@@ -45,6 +72,8 @@ TEST_CASE("not knowing the space is no reason to refuse") {
   DiskSpaceGuard guard(disk, "/", 1'000);
   disk.StopAfterCall(0);
   CHECK(guard.Check().ok());
+  CHECK(guard.CheckRewrite(1ULL << 40U, 1).ok());
+  CHECK(guard.warning().empty());
 }
 
 }  // namespace
