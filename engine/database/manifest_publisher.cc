@@ -335,6 +335,7 @@ void ManifestPublisher::RemoveObsoleteFilesLocked() {
   if (!removed.ok()) {
     // They stay listed as obsolete; the next edit or the next open tries again.
     Log(LogLevel::kWarning, "files.remove", Std(removed.message()));
+    FailIfStorageFailed(removed);
     return;
   }
   removed_files_.insert(removed_files_.end(), files.begin(), files.end());
@@ -351,6 +352,13 @@ void ManifestPublisher::RetireLogLocked() {
   const absl::Status retired = log->RetireUpTo(applied_lsn);
   if (!retired.ok()) {
     Log(LogLevel::kWarning, "wal.retire", Std(retired.message()));
+    FailIfStorageFailed(retired);
+  }
+}
+
+void ManifestPublisher::FailIfStorageFailed(const absl::Status& status) {
+  if (GetErrorReason(status) == ErrorReason::kStorageFailed) {
+    environment_.state.Fail(status);
   }
 }
 

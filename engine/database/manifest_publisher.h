@@ -97,6 +97,8 @@ class ManifestPublisher final : public SegmentPublisher {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveObsoleteFilesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RetireLogLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// A directory did not reach the disk: no name in it can be relied on any more (D5).
+  void FailIfStorageFailed(const absl::Status& status);
   void Release(bool segments, bool log);
 
   CollectionEnvironment& environment_;

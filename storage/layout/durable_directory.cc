@@ -147,7 +147,12 @@ absl::Status DurableDirectory::Remove(std::span<const std::string> names) {
     directories.insert(DirectoryOf(name));
   }
   for (const std::string_view directory : directories) {
-    PERIGEE_RETURN_IF_ERROR(file_system_.SyncDirectory(Joined(path_, directory)));
+    const absl::Status synced = file_system_.SyncDirectory(Joined(path_, directory));
+    if (!synced.ok() && directory != kTemporaryDirectory) {
+      // The error may have been about a name that somebody else has just given (D5).
+      return ErrorWithReason(ErrorReason::kStorageFailed, Std(synced.message()));
+    }
+    PERIGEE_RETURN_IF_ERROR(synced);
   }
   return absl::OkStatus();
 }

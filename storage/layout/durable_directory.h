@@ -50,6 +50,7 @@ class DurableDirectory {
   absl::Status WriteAtomically(std::string_view name, std::span<const std::byte> bytes);
 
   /// Removes files and syncs their directories once each; names that are missing already are fine.
+  /// kStorageFailed when the sync of a directory other than tmp/ failed.
   absl::Status Remove(std::span<const std::string> names);
   absl::Status Remove(const std::string& name) { return Remove(std::span(&name, 1)); }
 

@@ -328,9 +328,10 @@ absl::Status FileLog::State::RemoveWhile(Predicate done) {
     }
     files_.erase(files_.begin(), files_.begin() + static_cast<std::ptrdiff_t>(count));
   }
-  // A removal that fails or does not reach the disk leaves a file that the next open recognises
-  // as a leftover, so it is an annoyance and not a storage failure.
-  return names.empty() ? absl::OkStatus() : directory_.files().Remove(names);
+  const absl::Status removed = names.empty() ? absl::OkStatus() : directory_.files().Remove(names);
+  // A file that stays is one that the next open recognises as a leftover. A directory whose sync
+  // failed is another matter: the error may have been about the name of a log file just begun.
+  return GetErrorReason(removed) == ErrorReason::kStorageFailed ? Poison(removed) : removed;
 }
 
 absl::Status FileLog::State::Close() {
