@@ -7,6 +7,7 @@
 
 #include "bench/harness/figures.h"
 #include "bench/modes_bench.h"
+#include "bench/recovery_bench.h"
 #include "bench/wal_bench.h"
 #include "perigee/model/exit_code.h"
 #include "perigee/version.h"
@@ -43,19 +44,34 @@ int main(int argc, char** argv) {
                        "Path of perigeed; without it the server is not measured");
   wal_verb->add_option("--seconds", wal.seconds, "Seconds of writing per row of the table")
       ->capture_default_str();
+  perigee::bench::RecoveryOptions recovery;
+  CLI::App* recovery_verb = app.add_subcommand(
+      "recovery", "Opening after a kill with a log to replay, and after a clean close");
+  recovery_verb->add_option("--work", work, "Directory for the databases")->required();
+  recovery_verb->add_option("--dataset", recovery.dataset,
+                            "Directory with base.npy; without it vectors in random clusters");
+  recovery_verb->add_option("--dimension", recovery.dimension,
+                            "Use the first so many components; 0: all, or 128 for clusters");
+  recovery_verb->add_option("--rows", recovery.rows, "Rows in segments; 0: without that part")
+      ->capture_default_str();
+  recovery_verb->add_option("--log-bytes", recovery.log_bytes, "Bytes of log; 0: without that part")
+      ->capture_default_str();
+  recovery_verb->add_flag("--reuse", recovery.reuse, "Open segments that an earlier run left");
   CLI11_PARSE(app, argc, argv);
   if (quick && modes.rows_max == 0) {
     modes.rows_max = 30'000;
   }
-  if (std::filesystem::exists(work)) {
+  if (!recovery_verb->parsed() && std::filesystem::exists(work)) {
     std::cerr << "perigee-bench: '" << work << "' exists; name a directory that does not\n";
     return static_cast<int>(perigee::ExitCode::kCannotCreate);
   }
-  modes.work = wal.work = work;
+  modes.work = wal.work = recovery.work = work;
   modes.server = wal.server = server;
   perigee::bench::Figures figures;
   const absl::Status status = wal_verb->parsed() ? perigee::bench::RunWal(wal, figures)
-                                                 : perigee::bench::RunModes(modes, figures);
+                              : recovery_verb->parsed()
+                                  ? perigee::bench::RunRecovery(recovery, figures)
+                                  : perigee::bench::RunModes(modes, figures);
   figures.PrintTable(std::cout);
   if (!status.ok()) {
     std::cerr << "perigee-bench: " << std::string(status.message()) << "\n";

@@ -19,6 +19,7 @@ namespace perigee::engine {
 namespace {
 
 constexpr absl::Duration kRoomWaitPiece = absl::Milliseconds(100);
+constexpr absl::Duration kLogWaitPiece = absl::Milliseconds(5);
 
 }  // namespace
 
@@ -99,6 +100,7 @@ absl::StatusOr<WriteResult> CollectionWriter::Upsert(const UpsertRequest& reques
                                                                     collection_->schema()));
   PERIGEE_RETURN_IF_ERROR(environment.check_space());
   PERIGEE_RETURN_IF_ERROR(WaitForRoom());
+  PERIGEE_RETURN_IF_ERROR(WaitForLog());
   PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<UpsertOperation> operation,
                            UpsertOperation::Make(collection_, std::move(payload), request.mode));
   PERIGEE_ASSIGN_OR_RETURN(const uint64_t lsn, environment.queue->Commit(*operation));
@@ -112,6 +114,7 @@ absl::StatusOr<WriteResult> CollectionWriter::Delete(const DeleteRequest& reques
   PERIGEE_RETURN_IF_ERROR(collection_->WaitLoaded(kIdsLoaded));
   PERIGEE_RETURN_IF_ERROR(collection_->CheckWritable());
   PERIGEE_RETURN_IF_ERROR(Validate(request));
+  PERIGEE_RETURN_IF_ERROR(WaitForLog());
   std::vector<std::string> ids;
   ids.reserve(request.ids.size());
   DeleteRecord record;
@@ -147,6 +150,25 @@ absl::Status CollectionWriter::WaitForRoom() const {
                    collection_->state().frozen_count(), " segments waiting to be sealed (limit ",
                    tuning.frozen_segments_max,
                    "); retry later, or call Flush when maintenance_threads is 0"));
+}
+
+absl::Status CollectionWriter::WaitForLog() const {
+  CollectionEnvironment& environment = collection_->environment();
+  const absl::Time deadline = absl::Now() + environment.tuning.room_wait_max;
+  while (environment.log_full()) {
+    if (absl::Now() >= deadline) {
+      return ErrorWithReason(
+          ErrorReason::kOverloaded,
+          "the log has twice the size of log_bytes_max, and nothing could be sealed to shorten it; "
+          "retry later, call Flush when maintenance_threads is 0, and look at status for a "
+          "collection that is damaged: it keeps the log until it is restored or dropped");
+    }
+    environment.wake_maintenance();
+    absl::SleepFor(kLogWaitPiece);
+    PERIGEE_RETURN_IF_ERROR(environment.state.CheckWritable());
+    PERIGEE_RETURN_IF_ERROR(collection_->CheckUsable());
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace perigee::engine

@@ -56,6 +56,7 @@ class CollectionWriter {
 
  private:
   absl::Status WaitForRoom() const;
+  absl::Status WaitForLog() const;
 
   std::shared_ptr<CollectionCore> collection_;
 };

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/foundation/error_reason.h"
+#include "storage/foundation/memory_boundary.h"
 #include "storage/foundation/status_macros.h"
 
 namespace perigee::engine {
@@ -184,9 +185,16 @@ absl::Status CollectionLoader::RunJob(const Job& job) {
     const absl::MutexLock lock(&mutex_);
     skip = skip || !segment.failure.ok();
   }
-  const absl::Status loaded = skip ? absl::OkStatus() : Load(job);
+  absl::Status loaded = skip ? absl::OkStatus() : Load(job);
   if (strict_ && !loaded.ok() && !IsDamage(loaded)) {
     return loaded;
+  }
+  if (job.part == kIndexes && !loaded.ok()) {
+    // Memory ran out. The vectors are compared one by one; the next rewrite has an index again.
+    const absl::MutexLock lock(&callback_mutex_);
+    options_.warn(absl::StrCat("collection '", work.collection->name(), "': index of segment ",
+                               segment.segment->name(), " left out: ", loaded.message()));
+    loaded = absl::OkStatus();
   }
   bool last = false;
   {
@@ -210,17 +218,20 @@ absl::Status CollectionLoader::RunJob(const Job& job) {
 absl::Status CollectionLoader::Load(const Job& job) {
   SealedSegment& segment = *job.work->segments[job.segment].segment;
   const std::atomic<bool>* stop = &job.work->collection->stop_requested();
-  switch (job.part) {
-    case kIds:
-      return segment.LoadIds(stop);
-    case kPayload:
-      return segment.LoadPayloads(stop);
-    case kVectors:
-      return segment.LoadVectors(job.ordinal, stop);
-    default:
-      segment.LoadGraph(job.ordinal, stop);
-      return absl::OkStatus();
-  }
+  // Behind an open no caller is there to be told that memory ran out.
+  return WithinMemory([&]() -> absl::Status {
+    switch (job.part) {
+      case kIds:
+        return segment.LoadIds(stop);
+      case kPayload:
+        return segment.LoadPayloads(stop);
+      case kVectors:
+        return segment.LoadVectors(job.ordinal, stop);
+      default:
+        segment.LoadGraph(job.ordinal, stop);
+        return absl::OkStatus();
+    }
+  });
 }
 
 absl::Status CollectionLoader::FinishPart(Work& work, size_t part) {

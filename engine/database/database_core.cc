@@ -27,6 +27,8 @@ namespace {
 constexpr int kReadOnlyAttempts = 5;
 // The log cannot shrink below the file in use and the one prepared behind it.
 constexpr uint64_t kLogFilesMin = 4;
+// Writes wait when it has so many times the size at which everything is sealed (D13).
+constexpr uint64_t kLogBound = 2;
 // Two or three streams of reads fill a disk; verifying them takes little.
 constexpr unsigned kLoaderThreadsMax = 4;
 
@@ -178,10 +180,14 @@ absl::Status DatabaseCore::OpenLog(uint64_t published_max_lsn, DatabaseRecovery&
 }
 
 void DatabaseCore::StartThreads() {
-  const uint64_t log_bytes_max = std::max(
-      options_.log_bytes_max, kLogFilesMin * directory_->identity().creation.log_file_bytes);
-  maintenance_ =
-      std::make_unique<DatabaseMaintenance>(*environment_, catalog_, *log_, log_bytes_max);
+  const uint64_t file_bytes = directory_->identity().creation.log_file_bytes;
+  const uint64_t seal_bytes = std::max(options_.log_bytes_max, kLogFilesMin * file_bytes);
+  maintenance_ = std::make_unique<DatabaseMaintenance>(
+      *environment_, catalog_, *log_,
+      DatabaseMaintenance::LogLimits{.seal_bytes = seal_bytes,
+                                     .bound_bytes = kLogBound * seal_bytes,
+                                     .file_bytes = file_bytes});
+  environment_->log_full = [this] { return maintenance_->LogFull(); };
   scheduler_ = std::make_unique<MaintenanceScheduler>(options_.maintenance_threads,
                                                       [this] { return maintenance_->RunOnce(); });
   environment_->wake_maintenance = [this] { scheduler_->Wake(); };

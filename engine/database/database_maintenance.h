@@ -29,16 +29,24 @@ namespace perigee::engine {
 
 class DatabaseMaintenance {
  public:
-  /// `log_bytes_max`: size of the log at which everything is sealed. All arguments outlive the
-  /// object.
+  struct LogLimits {
+    uint64_t seal_bytes = 0;   ///< size of the log at which everything is sealed
+    uint64_t bound_bytes = 0;  ///< size that it never exceeds (D13)
+    uint64_t file_bytes = 0;   ///< of one file
+  };
+  /// All arguments outlive the object.
   DatabaseMaintenance(CollectionEnvironment& environment, CollectionCatalog& catalog,
-                      const storage::FileLog& log, uint64_t log_bytes_max)
-      : environment_(environment), catalog_(catalog), log_(log), log_bytes_max_(log_bytes_max) {}
+                      const storage::FileLog& log, const LogLimits& limits)
+      : environment_(environment), catalog_(catalog), log_(log), limits_(limits) {}
 
   /// One piece of work; for MaintenanceScheduler.
   absl::Duration RunOnce();
   /// Whether the log is so large that collections must be sealed.
-  bool LogTooLarge() const { return log_.status().file_bytes > log_bytes_max_; }
+  bool LogTooLarge() const { return log_.status().file_bytes > limits_.seal_bytes; }
+  /// Whether writes must wait. What is queued already may still need two files.
+  bool LogFull() const {
+    return log_.status().file_bytes + 2 * limits_.file_bytes > limits_.bound_bytes;
+  }
 
  private:
   struct Retry {
@@ -59,7 +67,7 @@ class DatabaseMaintenance {
   CollectionEnvironment& environment_;
   CollectionCatalog& catalog_;
   const storage::FileLog& log_;
-  const uint64_t log_bytes_max_;
+  const LogLimits limits_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<storage::Uuid, Retry> retries_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<storage::Uuid, absl::Time> rewrites_not_before_ ABSL_GUARDED_BY(mutex_);

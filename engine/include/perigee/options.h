@@ -34,7 +34,9 @@ struct OpenOptions {
   CreationOptions creation = {};
   /// A growing segment is sealed when its rows take this much.
   uint64_t growing_segment_bytes_max = 64ULL << 20U;
-  /// Log size at which collections are sealed so that old log files can go.
+  /// Log size at which collections are sealed so that old log files can go. At twice this size
+  /// writes wait, and are refused with kResourceExhausted when that does not help: a database never
+  /// has more to replay than that.
   uint64_t log_bytes_max = 512ULL << 20U;
   /// Threads that seal and compact; 0 leaves sealing to Flush and Optimize. With any, Open returns
   /// once every file was found and looked at, and threads of its own bring segments into memory

@@ -76,6 +76,48 @@ TEST_SUITE("concurrency") {
     CHECK(Content(*deaths).size() == 1);
   }
 
+  TEST_CASE("the log never exceeds its bound: writes wait for seals, or are refused") {
+    constexpr uint64_t kBound = 2 * 4 * (64 << 10);
+    SimulatedFileSystem disk;
+    OpenOptions options = SmallOptions();
+    options.log_bytes_max = 1;  // raised to four files of 64 KiB
+    EngineTuning tuning = SmallTuning();
+    tuning.growing_bytes_max = 1 << 30;
+    uint64_t rows = 0;
+    {
+      const auto database = MustOpen(disk, options, tuning);
+      const auto docs = MustCreate(*database, "docs");
+      const auto other = MustCreate(*database, "other");
+      absl::Status refusal;
+      while (refusal.ok()) {
+        refusal = docs->Upsert(PlaneUpsert(1 + rows, 100, 1)).status();
+        rows += refusal.ok() ? 100 : 0;
+        REQUIRE(database->Status()->log_bytes <= kBound);
+      }
+      CHECK(GetErrorReason(refusal) == ErrorReason::kOverloaded);
+      CHECK(std::string(refusal.message()).find("log_bytes_max") != std::string::npos);
+      CHECK(rows > 100);
+      CHECK(other->Upsert(PlaneUpsert(1, 1, 1)).status().code() ==
+            absl::StatusCode::kResourceExhausted);
+      CHECK(docs->Delete({.ids = {PointId(uint64_t{1})}}).status().code() ==
+            absl::StatusCode::kResourceExhausted);
+      REQUIRE(docs->Flush().ok());
+      CHECK(database->Status()->log_bytes < kBound / 2);
+      REQUIRE(docs->Upsert(PlaneUpsert(1 + rows, 100, 1)).ok());
+      rows += 100;
+    }
+    options.maintenance_threads = 1;
+    const auto database = MustOpen(disk, options, tuning);
+    const auto docs = MustFind(*database, "docs");
+    CHECK(docs->Count({})->count == rows);
+    for (int i = 0; i < 100; ++i) {
+      REQUIRE(docs->Upsert(PlaneUpsert(1 + rows, 100, 1)).ok());
+      rows += 100;
+      REQUIRE(database->Status()->log_bytes <= kBound);
+    }
+    CHECK(docs->Count({})->count == rows);
+  }
+
   TEST_CASE("a seal that keeps failing ends writing, a full disk only delays it") {
     SimulatedFileSystem disk;
     EngineTuning tuning = SmallTuning();
