@@ -104,14 +104,14 @@ void UringRing::RunSome(std::span<UringOperation> operations) {
     } else if (result < 0 && result != -EINTR) {
       refusal = result;
     }
-    completed += Collect(operations);
-    if (CanaryActive("ack-before-cqe") && completed < operations.size()) {
+    if (CanaryActive("ack-before-cqe") && result == -EINTR) {
       for (UringOperation& operation : operations) {
         operation.result = static_cast<int32_t>(operation.length);
         Unpoison(operation);
       }
       return;
     }
+    completed += Collect(operations);
   }
   if (refusal != 0) {
     Break(operations, refusal, completed);

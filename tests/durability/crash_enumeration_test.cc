@@ -5,8 +5,8 @@
 // docs/guarantees.md). Method: each workload runs once on a simulated disk, which is copied behind
 // every call. Each copy goes through the crash policies for what was not flushed, or through a mere
 // kill; is opened and compared with what the workload knows; and is stopped and opened again. Of
-// some states the recovery is crashed at its calls too. PERIGEE_TEST_CRASH_STATES (30,000) says how
-// many states are judged in all.
+// some states the recovery is crashed at its calls too. PERIGEE_TEST_CRASH_STATES (20,000) says how
+// many states are judged at least.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 namespace perigee::engine {
 namespace {
 
-constexpr uint64_t kGateStates = 30'000;
+constexpr uint64_t kGateStates = 20'000;
 constexpr uint64_t kThoroughStates = 200'000;
 
 uint64_t StatesWanted() {
@@ -38,7 +38,7 @@ void Report(const std::string& what, const CrashCounts& counts) {
 // All crash points of one workload under every policy; once more with other seeds and other
 // recoveries, if more states are asked for than that yields.
 void EnumerateNamed(const std::string& name) {
-  constexpr uint64_t kShare = 42;  // a third of all states goes to the fourteen of them
+  constexpr uint64_t kShare = 42;  // of what was asked for, to each
   CrashCampaign campaign(FindWorkload(name));
   const uint64_t possible = campaign.points() * Aftermaths().size();
   CrashSampling sampling{.recoveries = 0.1, .in_recovery = 0.15, .states_max = 2 * possible};
@@ -65,10 +65,11 @@ void Add(CrashCounts& sum, const CrashCounts& counts) {
   sum.refusals += counts.refusals;
 }
 
-// Some states of each of many triples.
+// Some states of each of many triples; these alone are as many as were asked for, since the named
+// workloads run out of states.
 void EnumerateTriples(uint64_t part) {
   constexpr uint64_t kParts = 4;
-  const uint64_t wanted = std::max<uint64_t>(StatesWanted() * 2 / 3 / kParts, 1);
+  const uint64_t wanted = std::max<uint64_t>(StatesWanted() / kParts, 1);
   const uint64_t first = tests::TestSeed(1) * 1'000'000;
   CrashCounts sum;
   uint64_t triples = 0;
