@@ -144,8 +144,7 @@ CollectionSizes CollectionState::sizes() const {
   for (const std::shared_ptr<SealedSegment>& sealed : segments_.sealed) {
     sizes.memory_bytes += sealed->memory_bytes();
     sizes.disk_bytes += sealed->file_bytes();
-    sizes.index_damaged =
-        sizes.index_damaged || sealed->id_order_state() == DerivedState::kDamaged;
+    sizes.index_damaged = sizes.index_damaged || sealed->id_order_state() == DerivedState::kDamaged;
     for (size_t ordinal = 0; ordinal < identity_.schema->vectors.size(); ++ordinal) {
       sizes.index_damaged =
           sizes.index_damaged || sealed->index_state(ordinal) == DerivedState::kDamaged;
