@@ -16,8 +16,8 @@ TEST_CASE("what fails for want of memory is a status, the rest is as it was") {
   CHECK(WithinMemory([] { return absl::OkStatus(); }).ok());
   CHECK(absl::IsNotFound(WithinMemory([] { return absl::NotFoundError("x"); })));
   CHECK(*WithinMemory([]() -> absl::StatusOr<int> { return 7; }) == 7);
-  const size_t impossible = static_cast<size_t>(std::numeric_limits<int64_t>::max()) / 2;
-  CHECK(absl::IsResourceExhausted(WithinMemory([impossible] {
+  constexpr size_t impossible = static_cast<size_t>(std::numeric_limits<int64_t>::max()) / 2;
+  CHECK(absl::IsResourceExhausted(WithinMemory([] {
     const std::vector<char> bytes(impossible);
     return bytes.empty() ? absl::OkStatus() : absl::InternalError("had room");
   })));
