@@ -45,7 +45,7 @@ struct FolderRule {
 const std::vector<FolderRule>& FolderRules() {
   static const std::vector<FolderRule> rules = {
       {"storage/foundation/", {"storage/foundation/", "absl/"}},
-      {"storage/", {"storage/", "absl/", "liburing.h", "openssl/", "linux/", "sys/"}},
+      {"storage/", {"storage/", "absl/", "liburing.h", "openssl/", "linux/", "sys/", "sanitizer/"}},
       {"engine/include/", {"perigee/", "absl/status/"}},
       {"engine/model/",
        {"perigee/model/", "perigee/", "engine/model/", "storage/foundation/", "absl/",
