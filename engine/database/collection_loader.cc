@@ -163,10 +163,11 @@ void CollectionLoader::Run() {
         return;
       }
       job = jobs_[next_job_++];
-      // A graph is checked against the vectors. Those jobs were all taken before this one, so
-      // somebody is at work on them.
+      // A graph is checked against the vectors, and behind the last one all ids are compared. Those
+      // jobs were all taken before this one, so somebody is at work on them.
       const auto ready = [this, &job]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return stopping_ || job.part != kIndexes || job.work->jobs_left[kVectors] == 0;
+        return stopping_ || job.part != kIndexes ||
+               (job.work->jobs_left[kIds] == 0 && job.work->jobs_left[kVectors] == 0);
       };
       mutex_.Await(absl::Condition(&ready));
       if (stopping_) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "storage/foundation/error_reason.h"
 #include "tests/engine/database/database_fixture.h"
 #include "tests/engine/database/gated_file_system.h"
@@ -143,6 +144,25 @@ TEST_SUITE("concurrency") {
     const auto content = Content(*docs);
     CHECK(content.size() == 54);
     CHECK(content.at(7) == 2);
+  }
+
+  TEST_CASE("no collection is called complete while one of its ids is still being read") {
+    if (std::thread::hardware_concurrency() < 2) {
+      return;  // one loader cannot overtake itself
+    }
+    SimulatedFileSystem disk;
+    WriteSealed(disk);
+    GatedFileSystem gated(disk);
+    gated.gate().HoldOne();
+    const auto database = MustOpen(gated, Behind());
+    const auto docs = MustFind(*database, "docs");
+    gated.gate().AwaitReader();  // a loader is at the ids, the other reads on
+    REQUIRE(docs->WaitLoaded(kPayloadLoaded | kVectorsLoaded).ok());
+    absl::SleepFor(absl::Milliseconds(20));
+    CHECK_FALSE(docs->load().Has(kIndexesLoaded));
+    gated.gate().Open();
+    REQUIRE(docs->WaitLoaded(kAllLoaded).ok());
+    CHECK(Content(*docs).size() == 55);
   }
 
   TEST_CASE("closing in the midst of loading ends the waits and the loading") {

@@ -8,6 +8,7 @@
 // Thread-safety: may be used from every thread.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -27,14 +28,20 @@ class ReadGate {
     passes_ = reads;
     held_ = true;
   }
+  /// Holds the next read and no other.
+  void HoldOne() {
+    const absl::MutexLock lock(&mutex_);
+    one_ = true;
+    held_ = true;
+  }
   void Open() {
     const absl::MutexLock lock(&mutex_);
     held_ = false;
   }
   void Pass() {
     const absl::MutexLock lock(&mutex_);
-    if (held_ && passes_ > 0) {
-      --passes_;
+    if (held_ && (passes_ > 0 || (one_ && waiting_ > 0))) {
+      passes_ = std::max(passes_ - 1, 0);
       return;
     }
     ++waiting_;
@@ -52,6 +59,7 @@ class ReadGate {
  private:
   absl::Mutex mutex_;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  bool one_ ABSL_GUARDED_BY(mutex_) = false;
   int passes_ ABSL_GUARDED_BY(mutex_) = 0;
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
 };
