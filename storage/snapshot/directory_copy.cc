@@ -124,7 +124,7 @@ absl::Status DirectoryCopy::Share(std::string_view name, const std::string& sour
 absl::StatusOr<Sha256Digest> DirectoryCopy::Transfer(const std::string& source, uint64_t bytes,
                                                      File* target, uint64_t file_bytes) {
   PERIGEE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, file_system_.Open(source, {.direct = true}));
-  if (kChunkBytes % file->alignment() != 0) {
+  if (file->alignment() > AlignedBuffer::kDefaultAlignment) {  // a disk of larger blocks
     PERIGEE_ASSIGN_OR_RETURN(file, file_system_.Open(source, {}));
   }
   AlignedBuffer buffer(kChunkBytes);

@@ -100,9 +100,15 @@ void PutUpperLinks(const GraphDocument& document, const std::vector<uint32_t>& u
   }
 }
 
+// Far above what a target is given.
+constexpr size_t kSectionBytesMax = size_t{16} << 20U;
+
 }  // namespace
 
 std::optional<GraphDocument> GraphDocument::Parse(std::string_view section) {
+  if (section.size() > kSectionBytesMax) {
+    return std::nullopt;
+  }
   std::vector<uint32_t> words((section.size() + 3) / 4);
   std::copy(section.begin(), section.end(), reinterpret_cast<char*>(words.data()));
   const auto graph = HnswGraph::Open(std::as_bytes(std::span(words)).first(section.size()),
