@@ -30,7 +30,7 @@ class CollectionCore;
 /// What the plan looks at of one segment.
 struct SegmentSize {
   uint64_t rows = 0;
-  uint64_t dead_rows = 0;      ///< at or before the applied LSN
+  uint64_t dead_rows = 0;  ///< at or before the applied LSN
   /// It is large enough for a graph and has none, or a derived section of its file is damaged.
   bool index_missing = false;
 

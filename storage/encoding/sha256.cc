@@ -15,9 +15,9 @@ struct Sha256Hasher::Context {
 
 // OpenSSL refuses only when it cannot allocate.
 Sha256Hasher::Sha256Hasher() : context_(std::make_unique<Context>()) {
-  PERIGEE_CHECK(context_->md != nullptr &&
-                    EVP_DigestInit_ex(context_->md.get(), EVP_sha256(), nullptr) == 1,
-                "SHA-256 cannot begin");
+  PERIGEE_CHECK(
+      context_->md != nullptr && EVP_DigestInit_ex(context_->md.get(), EVP_sha256(), nullptr) == 1,
+      "SHA-256 cannot begin");
 }
 
 Sha256Hasher::~Sha256Hasher() = default;
