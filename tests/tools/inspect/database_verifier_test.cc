@@ -69,13 +69,14 @@ TEST_CASE_FIXTURE(Fixture, "figures are those of the public API") {
 
 TEST_CASE_FIXTURE(Fixture, "a missing file is named") {
   tests::MakeDatabase("sealed", path);
-  for (const auto& [folder, code] :
+  for (const auto& missing :
        std::vector<std::pair<std::string, std::string>>{{"seg/", "segment.missing"},
                                                         {"del/", "deletion.missing"},
                                                         {"wal/", "log.missing"},
                                                         {"MANIFEST-", "manifest.missing"},
                                                         {"CURRENT", "current.missing"},
                                                         {"IDENTITY", "identity.missing"}}) {
+    const std::string& folder = missing.first;
     CAPTURE(folder);
     const std::string copy = directory.PathOf("copy");
     tests::CopyDirectory(path, copy);
@@ -86,7 +87,7 @@ TEST_CASE_FIXTURE(Fixture, "a missing file is named") {
       }
     }
     const VerifyReport report = Verify(copy);
-    CHECK(Has(report, code));
+    CHECK(Has(report, missing.second));
     CHECK(VerifyExitCode(report.findings) == 2);
     CHECK(report.passes == 2);  // a finding counts when a second look confirms it
     std::filesystem::remove_all(copy);

@@ -36,7 +36,7 @@ TEST_CASE_FIXTURE(Fixture, "the example of the page") {
 TEST_CASE_FIXTURE(Fixture, "every changed bit and every other length is found") {
   for (size_t bit = 0; bit < example.size() * 8; ++bit) {
     std::string changed = example;
-    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ 1U << bit % 8);
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
     CHECK_FALSE(Read(changed).has_value());
     CHECK_FALSE(list.clean());
   }

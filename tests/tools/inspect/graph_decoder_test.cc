@@ -47,7 +47,7 @@ TEST_CASE_FIXTURE(Fixture, "the example of the page") {
 
 TEST_CASE_FIXTURE(Fixture, "each rule refuses") {
   const size_t level0 = 16;
-  for (const auto& [word, value] : std::vector<std::pair<size_t, uint32_t>>{
+  for (const auto& change : std::vector<std::pair<size_t, uint32_t>>{
            {0, 0},           {2, 6},           {3, 5},           {4, 1},
            {4, 129},         {5, 0},           {5, 4097},        {6, 5},
            {6, 2},           {7, 0},           {7, 0xffffffff},  {8, 2},
@@ -56,6 +56,8 @@ TEST_CASE_FIXTURE(Fixture, "each rule refuses") {
            {level0, 0},      {level0, 5},      {level0, 2},      {level0, 0xffffffff},
            {level0 + 2, 1},  {level0 + 8, 0},  {level0 + 9, 1},  {level0 + 20, 3},
            {level0 + 21, 2}, {level0 + 22, 1}, {level0 + 23, 3}, {level0 + 25, 0}}) {
+    const size_t word = change.first;
+    const uint32_t value = change.second;
     CAPTURE(word);
     CAPTURE(value);
     const auto graph = Decode(With(word, value));

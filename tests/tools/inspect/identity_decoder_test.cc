@@ -50,7 +50,7 @@ TEST_CASE_FIXTURE(Fixture, "every changed bit of IDENTITY is found") {
   const std::string bytes = tests::PlainExample("layout.md", "```identity-example");
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     std::string changed = bytes;
-    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ 1U << bit % 8);
+    changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
     CHECK_FALSE(Decode(changed).has_value());
     CHECK_FALSE(list.clean());
   }

@@ -63,7 +63,7 @@ TEST_CASE_FIXTURE(Fixture, "the example of the page") {
 TEST_CASE_FIXTURE(Fixture, "every changed bit of the group's extent is found") {
   for (size_t place = kLogBlock; place < 2 * kLogBlock; ++place) {
     std::string changed = example;
-    changed[place] = static_cast<char>(changed[place] ^ 1U << place % 8);
+    changed[place] = static_cast<char>(changed[place] ^ (1 << place % 8));
     auto file = Open(changed);
     REQUIRE(file.has_value());
     CHECK_FALSE(Group(*file).has_value());
@@ -73,7 +73,7 @@ TEST_CASE_FIXTURE(Fixture, "every changed bit of the group's extent is found") {
 TEST_CASE_FIXTURE(Fixture, "every changed byte of the header is found") {
   for (size_t place = 0; place < kLogBlock; place += place < 160 ? 1 : 37) {
     std::string changed = example;
-    changed[place] = static_cast<char>(changed[place] ^ 1U << place % 8);
+    changed[place] = static_cast<char>(changed[place] ^ (1 << place % 8));
     CHECK_FALSE(Open(changed).has_value());
     CHECK_FALSE(list.clean());
   }

@@ -36,7 +36,7 @@ TEST_CASE_FIXTURE(Fixture, "the example has a checkpoint and an edit, both marke
 TEST_CASE_FIXTURE(Fixture, "every changed bit in front of the last mark is damage") {
   for (size_t place = 0; place < 0x4000; ++place) {
     std::string changed = example;
-    changed[place] = static_cast<char>(changed[place] ^ 1U << place % 8);
+    changed[place] = static_cast<char>(changed[place] ^ (1 << place % 8));
     const auto content = Decode(changed);
     CHECK_MESSAGE(!list.clean(), place);
     CHECK((!content.has_value() || content->end == ManifestEnd::kDamaged));

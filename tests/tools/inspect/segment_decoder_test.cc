@@ -49,7 +49,7 @@ TEST_CASE_FIXTURE(Fixture, "every changed byte is found, wherever it is") {
   for (size_t place = 0; place < example.size(); place += place % 4096 < 320 ? 1 : 13) {
     CAPTURE(place);
     std::string changed = example;
-    changed[place] = static_cast<char>(changed[place] ^ 1U << place % 8);
+    changed[place] = static_cast<char>(changed[place] ^ (1 << place % 8));
     tests::WriteBytes(path, changed);
     list = {};
     FileFindings file(list, "seg/x");
