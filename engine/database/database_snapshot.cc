@@ -180,10 +180,9 @@ absl::Status SnapshotMaking::LinkAttached() {
         absl::StrCat("the copied log ends at LSN ", last_lsn, " instead of ", cut_.last_lsn));
   }
   for (const auto& [segment, expected] : attached) {
-    const bool exists =
-        source_.directory.file_system().Stat(PathOf(storage::SegmentName(segment))).ok();
-    if (exists) {  // else its collection was dropped before the moment of the snapshot
-      PERIGEE_RETURN_IF_ERROR(LinkSegment(segment, expected));
+    const absl::Status linked = LinkSegment(segment, expected);
+    if (!absl::IsNotFound(linked)) {  // else its collection was dropped before this moment
+      PERIGEE_RETURN_IF_ERROR(linked);
     }
   }
   return absl::OkStatus();

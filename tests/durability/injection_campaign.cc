@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/database/snapshot_restore.h"
 
 namespace perigee::engine {
 namespace {
@@ -209,8 +210,27 @@ void InjectionCampaign::CheckRestarts(const SimulatedFileSystem& disk,
                   "shown after the restart, gone in a power cut: ", injection.name);
   }
   const auto cut = disk.Crash(kPolicies[number % kPolicies.size()], number);
+  CheckSnapshot(*cut, script);
   const auto database = MustOpen(*cut, SmallOptions(), scenario_.tuning);
   CHECK_MESSAGE(allowed(ReadSmallWorld(*database)), "after a power cut: ", injection.name);
+}
+
+// What a snapshot or a restore had promised to be there is there after the power cut.
+void InjectionCampaign::CheckSnapshot(SimulatedFileSystem& disk, const InjectionScript& script) {
+  std::vector<std::string> directories;
+  if (script.snapshot().has_value()) {
+    directories.push_back("/restored-later");
+    const auto again = RestoreOn(disk, kSnapshotDirectory, directories.back(), {});
+    REQUIRE_MESSAGE(again.ok(), again.status().ToString());
+  }
+  if (script.restored()) {
+    directories.push_back(kRestoredDirectory);
+  }
+  for (const std::string& directory : directories) {
+    const auto database = DatabaseCore::Open(disk, directory, SmallOptions(), scenario_.tuning);
+    REQUIRE_MESSAGE(database.ok(), database.status().ToString());
+    CHECK(ReadSmallWorld(**database) == *script.snapshot());
+  }
 }
 
 }  // namespace perigee::engine

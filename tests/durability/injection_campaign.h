@@ -59,6 +59,7 @@ class InjectionCampaign {
   void Plan();
   void CheckRestarts(const storage::SimulatedFileSystem& disk, const InjectionScript& script,
                      const Injection& injection, uint64_t number);
+  void CheckSnapshot(storage::SimulatedFileSystem& disk, const InjectionScript& script);
 
   const InjectionScenario& scenario_;
   std::unique_ptr<storage::SimulatedFileSystem> prepared_;

@@ -169,9 +169,21 @@ std::vector<InjectionScenario> MakeScenarios() {
                            },
                        .run =
                            [](InjectionScript& script) {
-                             script.Open().Search("a").Flush("a").Upsert("a", 1, 1, 9);
+                             script.Open().Search("a").Flush("a").SnapshotAndRestore();
                            },
                        .tuning = RollingTuning()});
+  const auto small = [](SimulatedFileSystem&, InjectionScript& script) {
+    script.Open().Create("a").Upsert("a", 1, 4, 1).Flush("a").Delete("a", 2, 1).Flush("a");
+    script.Load("a", 20, 4, 4).Upsert("a", 3, 2, 2).Create("b").Load("b", 1, 4, 1).Drop("b");
+  };
+  const auto snapshot = [](InjectionScript& script) { script.Open().SnapshotAndRestore(); };
+  scenarios.push_back({.name = "snapshot and restore", .prepare = small, .run = snapshot});
+  scenarios.push_back({.name = "after: a snapshot found no room",
+                       .prepare = small,
+                       .run = snapshot,
+                       .given = {{.kind = CallKind::kSyncDirectory,
+                                  .path_contains = "/snapshot.unfinished",
+                                  .error_number = ENOSPC}}});
   scenarios.push_back(
       {.name = "large reads",
        .prepare = [](SimulatedFileSystem&,

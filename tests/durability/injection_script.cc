@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/database/bulk_load.h"
+#include "engine/database/snapshot_restore.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
 
@@ -100,9 +101,9 @@ void InjectionScript::CheckFits(const std::string& name, const absl::Status& sta
   }
 }
 
-absl::StatusOr<World> InjectionScript::TryRead() const {
+absl::StatusOr<World> InjectionScript::TryRead(const DatabaseCore& database) {
   World world;
-  PERIGEE_ASSIGN_OR_RETURN(const auto collections, database_->ListCollections());
+  PERIGEE_ASSIGN_OR_RETURN(const auto collections, database.ListCollections());
   for (const std::shared_ptr<CollectionCore>& collection : collections) {
     if (collection->name() == kWide) {
       continue;
@@ -130,7 +131,7 @@ void InjectionScript::Look(const std::string& name) {
   if (database_ == nullptr || read_only_) {
     return;
   }
-  const absl::StatusOr<World> found = TryRead();
+  const absl::StatusOr<World> found = TryRead(*database_);
   if (found.ok()) {
     Observe(name, *found);
   } else {
@@ -241,6 +242,35 @@ InjectionScript& InjectionScript::OpenLocked() {
   const absl::Status opened = OpenOn(disk_, SmallOptions(), tuning_).status();
   if (GetErrorReason(opened) != ErrorReason::kLocked) {
     CheckFits("open locked", opened);
+  }
+  return *this;
+}
+
+InjectionScript& InjectionScript::SnapshotAndRestore() {
+  Call("snapshot", [this] {
+    const absl::Status taken = database_->CreateSnapshot(kSnapshotDirectory, {}).status();
+    if (taken.ok()) {
+      snapshot_ = possible_.front();
+    }
+    return taken;
+  });
+  Upsert("a", 90, 2, 1);
+  if (snapshot_.has_value()) {
+    Call("restore", [this] {
+      const absl::Status made =
+          RestoreOn(disk_, kSnapshotDirectory, kRestoredDirectory, {}).status();
+      restored_ = made.ok();
+      return made;
+    });
+  }
+  if (restored_) {
+    Call("open what was restored", [this]() -> absl::Status {
+      PERIGEE_ASSIGN_OR_RETURN(
+          const std::shared_ptr<DatabaseCore> database,
+          DatabaseCore::Open(disk_, kRestoredDirectory, SmallOptions(), tuning_));
+      PERIGEE_ASSIGN_OR_RETURN(const World found, TryRead(*database));
+      return found == *snapshot_ ? database->Close() : absl::InternalError("it is another");
+    });
   }
   return *this;
 }
@@ -392,7 +422,7 @@ void InjectionScript::Settle() {
   if (failures_told_ != (failed ? 1 : 0)) {
     Fail("settle", absl::StrCat("the host was told ", failures_told_, " times"));
   }
-  const absl::StatusOr<World> found = TryRead();
+  const absl::StatusOr<World> found = TryRead(*database_);
   if (!found.ok()) {
     Fail("settle", absl::StrCat("cannot be read any more: ", found.status().ToString()));
     return;

@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@
 #include "tests/support/simulated_file_system.h"
 
 namespace perigee::engine {
+
+inline constexpr const char* kSnapshotDirectory = "/snapshot";
+inline constexpr const char* kRestoredDirectory = "/restored";
 
 /// As ReadWorld, without the collection "wide".
 World ReadSmallWorld(const DatabaseCore& database);
@@ -59,6 +63,8 @@ class InjectionScript {
   /// part of the world.
   InjectionScript& CreateWide();
   InjectionScript& SearchWide();
+  /// Takes a snapshot, writes on, restores the snapshot and opens what was restored.
+  InjectionScript& SnapshotAndRestore();
   /// Any other operation without effect on the content.
   InjectionScript& Call(const std::string& name, const std::function<absl::Status()>& operation);
 
@@ -70,6 +76,9 @@ class InjectionScript {
   const std::vector<World>& possible() const { return possible_; }
   const std::vector<std::string>& findings() const { return findings_; }
   bool storage_failed() const;
+  /// What the snapshot holds, and the restored database; none when there is none.
+  const std::optional<World>& snapshot() const { return snapshot_; }
+  bool restored() const { return restored_; }
   /// Whether a handle has failed for good at any time.
   bool ever_failed() const { return ever_failed_; }
   storage::SimulatedFileSystem& disk() const { return disk_; }
@@ -85,7 +94,7 @@ class InjectionScript {
                          const Effect& effect);
   void Fail(const std::string& name, const std::string& what);
   void CheckFits(const std::string& name, const absl::Status& status);
-  absl::StatusOr<World> TryRead() const;
+  static absl::StatusOr<World> TryRead(const DatabaseCore& database);
   void Observe(const std::string& name, const World& found);
   void Look(const std::string& name);
   absl::Status OpenOnce(bool read_only);
@@ -99,6 +108,8 @@ class InjectionScript {
   int failures_told_ = 0;
   bool ever_failed_ = false;
   std::vector<World> possible_;
+  std::optional<World> snapshot_;
+  bool restored_ = false;
   std::vector<std::string> findings_;
 };
 

@@ -94,8 +94,8 @@ std::string_view ReceiverBefore(std::string_view code, size_t end, size_t& begin
 }
 
 bool IsFileOrFileSystem(std::string_view receiver) {
-  constexpr std::array<std::string_view, 5> kReceivers = {"file", "file_", "handle", "file_system",
-                                                          "file_system_"};
+  constexpr std::array<std::string_view, 6> kReceivers = {"file",        "file_",        "handle",
+                                                          "file_system", "file_system_", "target"};
   return std::find(kReceivers.begin(), kReceivers.end(), receiver) != kReceivers.end();
 }
 
@@ -108,6 +108,13 @@ size_t ClosingParenthesis(std::string_view code, size_t open) {
     }
   }
   return code.size() - 1;
+}
+
+// Whether the block that begins at `brace` is a deliberate bug.
+bool IsCanary(std::string_view code, size_t brace) {
+  const size_t line = code.rfind('\n', brace);
+  return line != std::string_view::npos && code[brace] == '{' &&
+         code.substr(line, brace - line).find("if (CanaryActive(") != std::string_view::npos;
 }
 
 uint32_t LineAt(std::string_view code, size_t position) {
@@ -140,6 +147,9 @@ std::vector<InjectionSite> FindInjectionSites(const std::string& file, std::stri
     }
     // From the end of the statement before to the end of the call.
     size_t start = code.find_last_of(";{}", begin);
+    if (start != std::string::npos && IsCanary(code, start)) {
+      continue;
+    }
     start = code.find_first_not_of(" \n", start == std::string::npos ? 0 : start + 1);
     sites.push_back({.file = file,
                      .first_line = LineAt(code, start),

@@ -5,8 +5,8 @@
 // known by name.
 //
 // Invariants: callers name their files `file`, `file_` or `handle` and their file systems
-// `file_system` or `file_system_`, which the search relies on; a call at run time that is not in
-// the list shows that somebody does not, and fails the test.
+// `file_system` or `file_system_`, or `target` for a copy's file, which the search relies on; a
+// call at run time that is not in the list shows that somebody does not, and fails the test.
 // Thread-safety: functions without state.
 #pragma once
 
