@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/foundation/status_macros.h"
+#include "storage/io/aligned_buffer.h"
 #include "storage/io/errno_status.h"
 #include "storage/io/full_transfer.h"
 
@@ -15,7 +16,10 @@ namespace {
 // The answers of a kernel that is disturbed in its first call and well from then on.
 class Disturbed {
  public:
-  explicit Disturbed(Disturbance disturbance) : disturbance_(disturbance) {}
+  // Direct I/O is cut short only at multiples of its alignment.
+  Disturbed(Disturbance disturbance, size_t alignment) : disturbance_(disturbance) {
+    disturbance_.short_bytes = AlignUp(disturbance_.short_bytes, alignment);
+  }
 
   /// How much of `size` the next call moves, or a negative errno value.
   ssize_t Moved(size_t size) {
@@ -81,7 +85,7 @@ absl::Status SimulatedFile::DoWrite(uint64_t offset, std::span<const std::byte> 
   }
   const bool disturbed = error == 0 && disturbance.error_number != 0;
   if (disturbed) {
-    Disturbed kernel(disturbance);
+    Disturbed kernel(disturbance, parts_.alignment);
     error = -WriteFully(
         [&kernel, &inode](uint64_t at, std::span<const std::byte> rest) {
           const ssize_t count = kernel.Moved(rest.size());
@@ -159,7 +163,7 @@ absl::StatusOr<size_t> SimulatedFile::ReadLocked(uint64_t offset, std::span<std:
   if (offset >= image.size()) {
     return size_t{0};
   }
-  Disturbed kernel(disturbance);
+  Disturbed kernel(disturbance, parts_.alignment);
   const ssize_t count = ReadFully(
       [&kernel, &image](uint64_t at, std::span<std::byte> rest) -> ssize_t {
         const size_t left = at < image.size() ? image.size() - at : 0;
