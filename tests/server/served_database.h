@@ -40,6 +40,7 @@ class ServedDatabase {
   std::string snapshot_directory() const { return directory_.PathOf("snapshots"); }
   Database& database() { return *database_; }
   RpcServer& server() { return *server_; }
+  const RequestDispatcher& dispatcher() const { return dispatcher_; }
 
   /// Ends the server; the database stays open.
   void Stop() { server_.reset(); }

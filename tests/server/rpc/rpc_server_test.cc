@@ -35,6 +35,11 @@ TEST_CASE("beyond the limit of a lane requests are refused with a time to wait")
   REQUIRE(served.database().OpenCollection("docs")->Upsert(PlainPoints(2'000)).ok());
   RawClient client(served.socket_path());
   schema::Collection::Client docs = client.Collection("docs");
+  // The call that found the collection holds its place until its thread is done, which may be after
+  // its answer.
+  while (served.dispatcher().in_flight(Lane::kRead) > 0) {
+    std::this_thread::yield();
+  }
   std::vector<kj::Promise<capnp::Response<schema::Collection::ScrollResults>>> calls;
   for (int i = 0; i < 100; ++i) {
     auto scroll = docs.scrollRequest();
@@ -51,8 +56,7 @@ TEST_CASE("beyond the limit of a lane requests are refused with a time to wait")
     CHECK(reply.getResult().getStatus().getReason() == schema::Reason::OVERLOADED);
     CHECK(reply.getResult().getStatus().getRetryAfterMs() > 0);
   }
-  // Two places, one of which the call that found the collection may hold until its thread is done.
-  CHECK(served_calls >= 1);
+  CHECK(served_calls >= 2);
 }
 
 TEST_SUITE("event_loop") {
