@@ -204,7 +204,9 @@ void CrashVerdict::CheckReopenChangesNothing(SimulatedFileSystem& disk) {
     CHECK(database->Close().ok());
   }
   const std::map<std::string, std::string> after = FilesOf(disk);
-  for (const auto& [name, bytes] : after) {
+  for (const auto& file : after) {
+    const std::string& name = file.first;
+    const std::string& bytes = file.second;
     const auto found = before.find(name);
     const bool is_manifest = name.starts_with("MANIFEST-");
     if (found == before.end()) {
@@ -215,7 +217,8 @@ void CrashVerdict::CheckReopenChangesNothing(SimulatedFileSystem& disk) {
       CHECK_MESSAGE(bytes == found->second, "a second open changed ", name, " (I10)");
     }
   }
-  for (const auto& [name, bytes] : before) {
+  for (const auto& file : before) {
+    const std::string& name = file.first;
     CHECK_MESSAGE((name.starts_with("MANIFEST-") || after.contains(name)), "a second open removed ",
                   name, " (I10)");
   }
