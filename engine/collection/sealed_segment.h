@@ -115,6 +115,9 @@ class SealedSegment final : public RowSource {
   const CollectionSchema& schema() const { return *schema_; }
   /// The file has features that allow this version to read it, not to rewrite it (F6).
   bool read_only() const { return reader_->read_only(); }
+  /// The file is damaged and the sections in memory are not: it is to be written anew.
+  void MarkForRewrite() { rewrite_wanted_.store(true); }
+  bool rewrite_wanted() const { return rewrite_wanted_.load(); }
   uint64_t memory_bytes() const;
   uint64_t file_bytes() const { return file_bytes_; }
 
@@ -172,6 +175,7 @@ class SealedSegment final : public RowSource {
   std::vector<SealedVectors> vectors_;
   std::unique_ptr<DeletionMarks> deletions_;
   std::atomic<DerivedState> id_order_state_ = DerivedState::kLoading;
+  std::atomic<bool> rewrite_wanted_ = false;
   std::atomic<uint64_t> section_bytes_ = 0;  // of sections in memory
   mutable absl::Mutex problems_mutex_;
   std::vector<std::string> problems_ ABSL_GUARDED_BY(problems_mutex_);

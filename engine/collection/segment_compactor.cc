@@ -106,7 +106,7 @@ bool IndexMissing(const SealedSegment& segment, const EngineTuning& tuning) {
       return true;
     }
   }
-  return segment.id_order_state() == DerivedState::kDamaged;
+  return segment.rewrite_wanted() || segment.id_order_state() == DerivedState::kDamaged;
 }
 
 SegmentSize SizeOf(const SealedSegment& segment, uint64_t applied_lsn, const EngineTuning& tuning) {

@@ -203,6 +203,13 @@ void DatabaseCore::StartThreads() {
           .on_group_applied = [this](uint64_t last_lsn) { OnGroupApplied(last_lsn); },
           .on_failed = [this](const absl::Status& status) { environment_->state.Fail(status); }});
   environment_->queue = queue_.get();
+  scrubber_ = std::make_unique<SegmentScrubber>(
+      *environment_, catalog_, *manifest_,
+      SegmentScrubber::Options{.bytes_per_second =
+                                   std::max<uint64_t>(options_.scrub_bytes_per_second, 1)});
+  if (options_.maintenance_threads > 0 && options_.scrub_bytes_per_second > 0) {
+    scrubber_->Start();
+  }
 }
 
 void DatabaseCore::StartStallWatch() {
@@ -363,6 +370,11 @@ absl::StatusOr<DatabaseStatus> DatabaseCore::Status() const {
   if (std::string low = options_.read_only ? "" : space_guard_->warning(); !low.empty()) {
     sources.warnings.push_back(std::move(low));
   }
+  if (scrubber_ != nullptr) {
+    for (std::string& finding : scrubber_->findings()) {
+      sources.warnings.push_back(std::move(finding));
+    }
+  }
   return MakeDatabaseStatus(sources);
 }
 
@@ -409,6 +421,9 @@ absl::Status DatabaseCore::Close() {
   if (loader_ != nullptr) {
     loader_->Stop();
   }
+  if (scrubber_ != nullptr) {
+    scrubber_->Stop();
+  }
   if (scheduler_ != nullptr) {
     scheduler_->Stop();
   }
@@ -433,6 +448,7 @@ absl::Status DatabaseCore::Close() {
 
 void DatabaseCore::LeakParts() {
   // The threads that these would join do not exist here, and their mutexes may be held for ever.
+  (void)scrubber_.release();
   (void)stall_watch_.release();
   (void)loader_.release();
   (void)scheduler_.release();

@@ -30,6 +30,7 @@
 #include "engine/database/disk_space_guard.h"
 #include "engine/database/maintenance_scheduler.h"
 #include "engine/database/manifest_publisher.h"
+#include "engine/database/segment_scrubber.h"
 #include "engine/database/stall_watch.h"
 #include "perigee/options.h"
 #include "perigee/snapshot.h"
@@ -70,6 +71,8 @@ class DatabaseCore {
   absl::Status Close();
 
   CollectionEnvironment& environment() const { return *environment_; }
+  /// Requires: open for writing.
+  SegmentScrubber& scrubber() const { return *scrubber_; }
 
  private:
   DatabaseCore(storage::FileSystem& file_system, const OpenOptions& options,
@@ -106,6 +109,7 @@ class DatabaseCore {
   std::unique_ptr<storage::GroupCommitQueue> queue_;
   std::unique_ptr<DatabaseMaintenance> maintenance_;
   std::unique_ptr<MaintenanceScheduler> scheduler_;
+  std::unique_ptr<SegmentScrubber> scrubber_;
   std::unique_ptr<StallWatch> stall_watch_;
   std::unique_ptr<CollectionLoader> loader_;
   std::string io_backend_;

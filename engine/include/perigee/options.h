@@ -43,6 +43,9 @@ struct OpenOptions {
   /// behind it: calls wait for what they need, and the state of a collection says "loading: ...".
   /// With 0, everything is in memory before Open returns.
   uint32_t maintenance_threads = 1;
+  /// Segments are read again and verified this fast, each every three days at most; what is damaged
+  /// on the disk is told in status and written anew from memory. 0, or no maintenance thread: never.
+  uint64_t scrub_bytes_per_second = 8ULL << 20U;
   bool allow_network_filesystem = false;
   /// Below this much free space upserts answer kResourceExhausted. 0: min(5% of the disk, 2 GiB).
   uint64_t disk_free_bytes_min = 0;
