@@ -4,7 +4,7 @@
 // a map of points, a scan, a sort. Random operations are compared with it.
 //
 // Invariants: shares with the engine only the value types and the scalar distance kernels (N13 says
-// that all kernels agree); filters are evaluated here, over decoded payloads.
+// that all kernels agree); filters are reference_filter.h's, over decoded payloads.
 // Thread-safety: one thread at a time.
 #pragma once
 
@@ -50,9 +50,6 @@ class ReferenceCollection {
   CollectionSchema schema_;
   std::map<std::string, Point> points_;
 };
-
-/// Whether `point` matches `filter`, per docs/filters.md. Requires: no text or geo condition.
-bool ReferenceMatches(const Filter& filter, const Point& point);
 
 /// Distance of two vectors of `schema` by the scalar kernels.
 float ReferenceDistance(const VectorSchema& schema, const std::vector<float>& query,
