@@ -96,8 +96,10 @@ absl::StatusOr<LogFileHeader> DecodeLogFileHeader(std::span<const std::byte> blo
   }
   PERIGEE_RETURN_IF_ERROR(CheckIncompatFeatures(features, "log file"));
   PERIGEE_RETURN_IF_ERROR(CheckRoCompatFeatures(features, "log file"));  // it is opened to go on
-  reader.Zeros(kLogBlockBytes - reader.position());
-  PERIGEE_RETURN_IF_ERROR(reader.Finish());
+  PERIGEE_RETURN_IF_ERROR(reader.status());
+  // The key too: it comes with a cipher.
+  PERIGEE_RETURN_IF_ERROR(
+      CheckReserved(block, reader.position(), kLogBlockBytes, "log file header"));
   header.database_uuid = Uuid::FromBytes(uuid);
   if (header.file_bytes < 2 * kLogBlockBytes || header.file_bytes % kLogBlockBytes != 0 ||
       header.start.lsn == 0 || header.predecessor_number >= header.number) {
@@ -144,8 +146,10 @@ absl::StatusOr<BlockTrailer> DecodeBlockTrailer(std::span<const std::byte> bytes
   trailer.group_length = reader.U32();
   trailer.group_crc = reader.U32();
   trailer.chain = reader.U32();
-  reader.Zeros(kTrailerReservedBytes);
+  const std::span<const std::byte> reserved = reader.Bytes(kTrailerReservedBytes);
   PERIGEE_RETURN_IF_ERROR(reader.Finish());
+  trailer.reserved_used = std::any_of(reserved.begin(), reserved.end(),
+                                      [](std::byte byte) { return byte != std::byte{0}; });
   return trailer;
 }
 

@@ -54,12 +54,14 @@ struct BlockTrailer {
   uint64_t slot = 0;
   uint64_t file_offset = 0;  ///< where the group starts in the file
   uint32_t group_length = 0;
-  uint32_t group_crc = 0;  ///< LogGroup::crc()
-  uint32_t chain = 0;      ///< NextChain of the chain before and group_crc
+  uint32_t group_crc = 0;      ///< LogGroup::crc()
+  uint32_t chain = 0;          ///< NextChain of the chain before and group_crc
+  bool reserved_used = false;  ///< of a later version: a byte that this one keeps zero is not
 };
 
+/// Reserved bytes are zero.
 std::string EncodeBlockTrailer(const BlockTrailer& trailer);
-/// kDataLoss unless `bytes` are a valid trailer.
+/// kDataLoss unless `bytes` are a trailer of this or a later version.
 absl::StatusOr<BlockTrailer> DecodeBlockTrailer(std::span<const std::byte> bytes);
 
 /// The chain after a group with `group_crc` that follows `chain`.

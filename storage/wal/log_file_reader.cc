@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/encoding/byte_codec.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
 
@@ -26,8 +27,30 @@ ExtentRead NoGroup(std::string failure) {
   return read;
 }
 
-bool IsUnknownFormat(const absl::Status& status) {
-  return GetErrorReason(status) == ErrorReason::kUnknownFormat;
+// `trailer` vouches for `group`, one of which this program does not understand.
+absl::Status LaterVersion(const LogGroupHeader& group, const BlockTrailer& trailer) {
+  PERIGEE_RETURN_IF_ERROR(CheckGroupFormat(group));
+  return ErrorWithReason(ErrorReason::kUnknownFormat,
+                         absl::StrCat("the block trailer of slot ", trailer.slot,
+                                      " uses reserved bytes; open it with a later version"));
+}
+
+absl::Status EndedEarly(uint64_t end, uint64_t file_bytes) {
+  return ErrorWithReason(
+      ErrorReason::kDamaged,
+      absl::StrCat("the file ended at ", end, " of ", file_bytes, " bytes while it was read"));
+}
+
+// What is wrong with the trailer of a group at `offset`; empty when it vouches for the header.
+std::string TrailerFault(const absl::StatusOr<BlockTrailer>& trailer, const LogGroupHeader& group,
+                         uint64_t salt, uint64_t offset) {
+  if (!trailer.ok()) {
+    return std::string(trailer.status().message());
+  }
+  const bool vouches = trailer->salt == salt && trailer->file_offset == offset &&
+                       trailer->slot == group.position.slot &&
+                       trailer->group_length == group.length && trailer->group_crc == group.crc;
+  return vouches ? "" : "the block trailer belongs to another place or group";
 }
 
 }  // namespace
@@ -91,12 +114,27 @@ absl::StatusOr<std::span<const std::byte>> LogFileReader::Window(uint64_t offset
     window_offset_ = offset;
     window_bytes_ = got;
     if (got < bytes) {
-      return ErrorWithReason(ErrorReason::kDamaged,
-                             absl::StrCat("the file ended at ", offset + got, " of ", file_bytes_,
-                                          " bytes while it was read"));
+      return EndedEarly(offset + got, file_bytes_);
     }
   }
   return std::as_const(window_).bytes().subspan(offset - window_offset_, bytes);
+}
+
+// One block, which may be far ahead, so that the window stays where it is.
+absl::StatusOr<std::span<const std::byte>> LogFileReader::BlockAt(uint64_t offset) {
+  const bool inside = offset >= window_offset_ && offset - window_offset_ <= window_bytes_ &&
+                      kLogBlockBytes <= window_bytes_ - (offset - window_offset_);
+  if (inside) {
+    return std::as_const(window_).bytes().subspan(offset - window_offset_, kLogBlockBytes);
+  }
+  if (block_.empty()) {
+    block_ = AlignedBuffer(kLogBlockBytes);
+  }
+  PERIGEE_ASSIGN_OR_RETURN(const size_t got, file_->Read(offset, block_.bytes()));
+  if (got < kLogBlockBytes) {
+    return EndedEarly(offset + got, file_bytes_);
+  }
+  return std::as_const(block_).bytes();
 }
 
 absl::StatusOr<ExtentRead> LogFileReader::ReadExtent(uint64_t offset) {
@@ -104,27 +142,32 @@ absl::StatusOr<ExtentRead> LogFileReader::ReadExtent(uint64_t offset) {
     return NoGroup("end of the file");
   }
   PERIGEE_ASSIGN_OR_RETURN(const std::span<const std::byte> block, Window(offset, kLogBlockBytes));
-  const absl::StatusOr<LogGroupHeader> header = DecodeGroupHeader(block);
+  const absl::StatusOr<LogGroupHeader> header = ReadGroupHeader(block);
   if (!header.ok()) {
-    if (IsUnknownFormat(header.status())) {
-      return header.status();
-    }
     return NoGroup(std::string(header.status().message()));
   }
   const uint64_t extent_bytes = ExtentBytes(header->length);
   if (extent_bytes > file_bytes_ - offset) {
     return NoGroup(absl::StrCat("a group of ", header->length, " bytes does not fit in the file"));
   }
+  // The trailer first: until it vouches for them, these may be any bytes, of any size.
+  PERIGEE_ASSIGN_OR_RETURN(const std::span<const std::byte> last_block,
+                           BlockAt(offset + extent_bytes - kLogBlockBytes));
+  const absl::StatusOr<BlockTrailer> trailer =
+      DecodeBlockTrailer(last_block.last(kBlockTrailerBytes));
+  if (CanaryActive("believe-unvouched-version")) {
+    PERIGEE_RETURN_IF_ERROR(CheckGroupFormat(*header));
+  }
+  if (std::string fault = TrailerFault(trailer, *header, header_.salt, offset); !fault.empty()) {
+    return NoGroup(std::move(fault));
+  }
+  if (trailer->reserved_used || !CheckGroupFormat(*header).ok()) {
+    return WithContext(LaterVersion(*header, *trailer), absl::StrCat(name_, " at offset ", offset));
+  }
+  if (header->length > kGroupBytesMax) {
+    return NoGroup(absl::StrCat("a group of ", header->length, " bytes is longer than any"));
+  }
   PERIGEE_ASSIGN_OR_RETURN(const std::span<const std::byte> extent, Window(offset, extent_bytes));
-  const absl::StatusOr<BlockTrailer> trailer = DecodeBlockTrailer(extent.last(kBlockTrailerBytes));
-  if (!trailer.ok()) {
-    return NoGroup(std::string(trailer.status().message()));
-  }
-  if (trailer->salt != header_.salt || trailer->file_offset != offset ||
-      trailer->slot != header->position.slot || trailer->group_length != header->length ||
-      trailer->group_crc != header->crc) {
-    return NoGroup("the block trailer belongs to another place or group");
-  }
   const size_t padding = extent.size() - header->length - kBlockTrailerBytes;
   if (!IsZero(extent.subspan(header->length, padding))) {
     return NoGroup("the bytes between group and trailer are not zero");
@@ -155,7 +198,8 @@ absl::StatusOr<RestOfFile> LogFileReader::ScanRest(uint64_t offset) {
       const absl::StatusOr<BlockTrailer> trailer =
           DecodeBlockTrailer(block.last(kBlockTrailerBytes));
       if (trailer.ok() && trailer->salt == header_.salt &&
-          trailer->file_offset + ExtentBytes(trailer->group_length) == offset + kLogBlockBytes) {
+          trailer->file_offset + ExtentBytes(trailer->group_length) == offset + kLogBlockBytes &&
+          !CanaryActive("trailer-evidence-ignored")) {
         rest.durable_lsn = std::max(rest.durable_lsn, trailer->durable_lsn);
       }
     }

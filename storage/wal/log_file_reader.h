@@ -6,6 +6,8 @@
 // Invariants:
 //  1. A group is returned only if it, its padding and its trailer verify and the trailer names
 //     this file and this place. Whether it continues the group before is the caller's question.
+//     The same trailer must vouch for a group of an unknown format: bytes that only look like one
+//     may be a client's, in a write that was torn.
 //  2. The size of a log file is fixed before it gets its name, so another size is damage.
 //  3. A failed read is an error, never the end of the log.
 //
@@ -51,7 +53,7 @@ class LogFileReader {
   const std::string& name() const { return name_; }
 
   /// Reads the extent at `offset`, a multiple of the block size. At the end of the file there is
-  /// no group. An error means that reading failed, or that a valid group has an unknown format.
+  /// no group. An error means that reading failed, or that a later version wrote the group.
   absl::StatusOr<ExtentRead> ReadExtent(uint64_t offset);
   /// Looks at every block from `offset` on.
   absl::StatusOr<RestOfFile> ScanRest(uint64_t offset);
@@ -61,6 +63,7 @@ class LogFileReader {
 
   absl::Status ReadHeader(uint64_t number, const Uuid& database_uuid);
   absl::StatusOr<std::span<const std::byte>> Window(uint64_t offset, uint64_t bytes);
+  absl::StatusOr<std::span<const std::byte>> BlockAt(uint64_t offset);
 
   std::unique_ptr<File> file_;
   std::string name_;
@@ -69,6 +72,7 @@ class LogFileReader {
   AlignedBuffer window_;
   uint64_t window_offset_ = 0;
   uint64_t window_bytes_ = 0;
+  AlignedBuffer block_;
 };
 
 }  // namespace perigee::storage

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/wal/log_group.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -76,7 +77,7 @@ LogRecord ReadRecord(ByteReader& reader, uint64_t lsn) {
 
 }  // namespace
 
-absl::StatusOr<LogGroupHeader> DecodeGroupHeader(std::span<const std::byte> bytes) {
+absl::StatusOr<LogGroupHeader> ReadGroupHeader(std::span<const std::byte> bytes) {
   if (bytes.size() < kGroupHeaderBytes) {
     return Damaged(absl::StrCat(bytes.size(), " bytes are less than a header"));
   }
@@ -97,16 +98,29 @@ absl::StatusOr<LogGroupHeader> DecodeGroupHeader(std::span<const std::byte> byte
   header.position.previous_crc = reader.U32();
   header.length = reader.U32();
   header.body_crc = reader.U32();
-  const uint16_t version = reader.U16();
+  header.version = reader.U16();
   header.flags = reader.U16();
-  if (version != kVersion || (header.flags & ~kKnownFlags) != 0) {
+  const std::span<const std::byte> reserved = reader.Bytes(kReservedBytes);
+  header.reserved_used = std::any_of(reserved.begin(), reserved.end(),
+                                     [](std::byte byte) { return byte != std::byte{0}; });
+  return header;
+}
+
+absl::Status CheckGroupFormat(const LogGroupHeader& header) {
+  if (header.version != kVersion || (header.flags & ~kKnownFlags) != 0 || header.reserved_used) {
     return ErrorWithReason(
         ErrorReason::kUnknownFormat,
-        absl::StrCat("log group has version ", version, " and flags ", header.flags,
-                     "; this program reads version ", kVersion, " and flags up to ", kKnownFlags));
+        absl::StrCat("log group has version ", header.version, " and flags ", header.flags,
+                     header.reserved_used ? " and uses reserved bytes" : "",
+                     "; this program reads version ", kVersion, ", flags up to ", kKnownFlags,
+                     " and no reserved bytes; open it with a later version"));
   }
-  reader.Zeros(kReservedBytes);
-  PERIGEE_RETURN_IF_ERROR(reader.Finish());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LogGroupHeader> DecodeGroupHeader(std::span<const std::byte> bytes) {
+  PERIGEE_ASSIGN_OR_RETURN(const LogGroupHeader header, ReadGroupHeader(bytes));
+  PERIGEE_RETURN_IF_ERROR(CheckGroupFormat(header));
   PERIGEE_RETURN_IF_ERROR(CheckHeader(header));
   return header;
 }

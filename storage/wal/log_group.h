@@ -65,7 +65,9 @@ struct LogGroupHeader {
   uint32_t length = 0;  ///< bytes of the group, header included
   uint32_t body_crc = 0;
   uint32_t crc = 0;  ///< CRC of this header; covers the body through body_crc
+  uint16_t version = 0;
   uint16_t flags = 0;
+  bool reserved_used = false;  ///< a byte that this version keeps zero is not
 };
 
 /// Bytes a record with a payload of `payload_bytes` takes in a group.
@@ -73,8 +75,14 @@ constexpr size_t RecordBytes(size_t payload_bytes) {
   return kRecordHeaderBytes + (payload_bytes + 7) / 8 * 8;
 }
 
-/// Checks and reads the first kGroupHeaderBytes of `bytes`. kDataLoss when they are not a group's
-/// header; kUnimplemented when a valid header is of a later version or has an unknown flag.
+/// Reads the first kGroupHeaderBytes of `bytes`, a group's header of this or a later version:
+/// kDataLoss unless magic and checksum are right. Nothing else is judged, so a client's payload can
+/// have such bytes; only a trailer that names them proves that they were written as a header.
+absl::StatusOr<LogGroupHeader> ReadGroupHeader(std::span<const std::byte> bytes);
+/// kUnimplemented when version, flags or reserved bytes are of a later version.
+absl::Status CheckGroupFormat(const LogGroupHeader& header);
+/// Reads and judges the first kGroupHeaderBytes of `bytes`. kDataLoss when they are not a group's
+/// header; kUnimplemented as of CheckGroupFormat.
 absl::StatusOr<LogGroupHeader> DecodeGroupHeader(std::span<const std::byte> bytes);
 
 class LogGroup {

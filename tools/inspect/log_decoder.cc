@@ -2,6 +2,7 @@
 #include "tools/inspect/log_decoder.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -82,7 +83,7 @@ bool DecodeHeader(std::string_view block, uint64_t size, LogHeader& header,
 
 std::optional<LogTrailer> DecodeTrailer(std::string_view bytes) {
   if (bytes.size() != kTrailer || bytes.substr(0, 4) != kTrailerMagic ||
-      U32At(bytes, 4) != MaskedCrc32c(bytes.substr(8)) || !IsZero(bytes.substr(52))) {
+      U32At(bytes, 4) != MaskedCrc32c(bytes.substr(8))) {
     return std::nullopt;
   }
   return LogTrailer{.salt = U64At(bytes, 8),
@@ -91,11 +92,12 @@ std::optional<LogTrailer> DecodeTrailer(std::string_view bytes) {
                     .offset = U64At(bytes, 32),
                     .group_length = U32At(bytes, 40),
                     .group_crc = U32At(bytes, 44),
-                    .chain = U32At(bytes, 48)};
+                    .chain = U32At(bytes, 48),
+                    .later_version = !IsZero(bytes.substr(52))};
 }
 
-// What is wrong with a group's header; empty when nothing is.
-std::string DecodeGroupHeader(std::string_view head, LogGroup& group, bool& unsupported) {
+// The fields that a group's header has in every version; what is wrong with it, or nothing.
+std::string ReadGroupHeader(std::string_view head, LogGroup& group) {
   if (head.substr(0, 4) != kGroupMagic) {
     return IsZero(head) ? "zeros where a group would begin" : "no magic PGLG";
   }
@@ -110,17 +112,30 @@ std::string DecodeGroupHeader(std::string_view head, LogGroup& group, bool& unsu
   group.previous_crc = U32At(head, 36);
   group.length = U32At(head, 40);
   group.flags = U16At(head, 50);
+  return "";
+}
+
+// What a header of this version must not have; empty when it has nothing of the kind.
+std::string LaterVersionOf(std::string_view head, const LogGroup& group) {
   if (U16At(head, 48) != 1 || (group.flags & ~(kDurableMark | kCleanClose)) != 0) {
-    unsupported = true;
     return absl::StrCat("a group of version ", U16At(head, 48), " with flags ", group.flags);
   }
+  if (!IsZero(head.substr(52)) || group.trailer.later_version) {
+    return "a group that uses reserved bytes of its header or trailer";
+  }
+  return "";
+}
+
+std::string ShapeFault(const LogGroup& group) {
   const bool one_flag = group.flags == kDurableMark || group.flags == kCleanClose;
   const bool shape = group.count == 0 ? one_flag && group.length == kGroupHeader
                                       : group.flags == 0 && group.length > kGroupHeader;
-  if (!shape || group.length % 8 != 0 || group.length > kGroupBytesMax || group.first_lsn == 0 ||
-      !IsZero(head.substr(52))) {
+  constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
+  const bool numbers =
+      group.first_lsn != 0 && group.first_lsn <= kLast - group.count && group.slot != kLast;
+  if (!shape || !numbers || group.length % 8 != 0 || group.length > kGroupBytesMax) {
     return absl::StrCat("a group of ", group.count, " records, ", group.length, " bytes, flags ",
-                        group.flags, " and first LSN ", group.first_lsn);
+                        group.flags, ", slot ", group.slot, " and first LSN ", group.first_lsn);
   }
   return "";
 }
@@ -215,6 +230,13 @@ absl::StatusOr<std::string_view> LogFile::Window(uint64_t offset, uint64_t bytes
   return std::string_view(window_).substr(offset - window_offset_, bytes);
 }
 
+absl::StatusOr<std::string> LogFile::Peek(uint64_t offset, uint64_t bytes) const {
+  if (offset >= window_offset_ && offset + bytes <= window_offset_ + window_.size()) {
+    return window_.substr(offset - window_offset_, bytes);
+  }
+  return file_.Read(offset, bytes);
+}
+
 absl::StatusOr<std::optional<LogGroup>> LogFile::GroupAt(uint64_t offset, std::string& fault,
                                                          bool& unsupported) {
   unsupported = false;
@@ -224,8 +246,9 @@ absl::StatusOr<std::optional<LogGroup>> LogFile::GroupAt(uint64_t offset, std::s
   }
   LogGroup group;
   group.offset = offset;
-  PERIGEE_ASSIGN_OR_RETURN(const std::string_view head, Window(offset, kGroupHeader));
-  fault = DecodeGroupHeader(head, group, unsupported);
+  PERIGEE_ASSIGN_OR_RETURN(const std::string_view window, Window(offset, kGroupHeader));
+  const std::string head(window);
+  fault = ReadGroupHeader(head, group);
   if (!fault.empty()) {
     return std::nullopt;
   }
@@ -235,8 +258,9 @@ absl::StatusOr<std::optional<LogGroup>> LogFile::GroupAt(uint64_t offset, std::s
     fault = absl::StrCat("a group of ", group.length, " bytes reaches beyond the file");
     return std::nullopt;
   }
-  PERIGEE_ASSIGN_OR_RETURN(const std::string_view extent, Window(offset, group.extent_bytes));
-  const std::optional<LogTrailer> trailer = DecodeTrailer(extent.substr(extent.size() - kTrailer));
+  PERIGEE_ASSIGN_OR_RETURN(const std::string last,
+                           Peek(offset + group.extent_bytes - kTrailer, kTrailer));
+  const std::optional<LogTrailer> trailer = DecodeTrailer(last);
   if (!trailer.has_value()) {
     fault = "the block trailer does not match its checksum";
     return std::nullopt;
@@ -247,6 +271,17 @@ absl::StatusOr<std::optional<LogGroup>> LogFile::GroupAt(uint64_t offset, std::s
     fault = "the block trailer is of another place or group";
     return std::nullopt;
   }
+  // Only now: without a trailer, bytes that look like a later version's may be a client's.
+  fault = LaterVersionOf(head, group);
+  unsupported = !fault.empty();
+  if (unsupported) {
+    return std::nullopt;
+  }
+  fault = ShapeFault(group);
+  if (!fault.empty()) {
+    return std::nullopt;
+  }
+  PERIGEE_ASSIGN_OR_RETURN(const std::string_view extent, Window(offset, group.extent_bytes));
   if (!IsZero(extent.substr(group.length, extent.size() - kTrailer - group.length))) {
     fault = "the bytes between group and trailer are not zero";
     return std::nullopt;

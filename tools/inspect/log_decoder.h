@@ -46,6 +46,7 @@ struct LogTrailer {
   uint32_t group_length = 0;
   uint32_t group_crc = 0;
   uint32_t chain = 0;
+  bool later_version = false;  ///< reserved bytes in use
 };
 
 struct RawRecord {
@@ -88,8 +89,8 @@ class LogFile {
   uint64_t size() const { return file_.size(); }
 
   /// The group whose extent begins at `offset`; nothing with `fault` when none is valid there. An
-  /// error only when the disk fails or the file shrank. `unsupported` is set when it is valid but
-  /// of a later version.
+  /// error only when the disk fails or the file shrank. `unsupported` is set when it is of a later
+  /// version, which only its trailer can prove.
   absl::StatusOr<std::optional<LogGroup>> GroupAt(uint64_t offset, std::string& fault,
                                                   bool& unsupported);
   /// The trailer at the end of the block at `offset`, if one of this file stands there.
@@ -100,6 +101,8 @@ class LogFile {
   explicit LogFile(DiskFile file) : file_(std::move(file)) {}
   /// Bytes of the file out of a window; valid until the next call.
   absl::StatusOr<std::string_view> Window(uint64_t offset, uint64_t bytes);
+  /// A few bytes, which may be far ahead: the window stays where it is.
+  absl::StatusOr<std::string> Peek(uint64_t offset, uint64_t bytes) const;
 
   DiskFile file_;
   LogHeader header_;

@@ -283,6 +283,11 @@ absl::StatusOr<RepairPlan> PlanLogRepair(const std::string& directory, uint64_t 
                                                       " is whole up to LSN ", log.summary.last_lsn,
                                                       "; there is nothing to repair"));
   }
+  if (log.summary.later_version) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("a later version wrote the log of ", directory,
+                     "; use that version, this one would give up records that are whole"));
+  }
   RepairPlan plan;
   const std::map<uint64_t, uint16_t> readable = ReadableRecords(directory, numbers);
   plan.lost_up_to_lsn =

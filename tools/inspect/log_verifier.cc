@@ -140,13 +140,7 @@ class Verifier {
       PERIGEE_ASSIGN_OR_RETURN(const std::optional<LogGroup> group,
                                log->GroupAt(place.offset, fault, unsupported));
       if (unsupported) {
-        findings.Add({.severity = Severity::kUnsupported,
-                      .code = "format.version",
-                      .offset = place.offset,
-                      .expected = "a log group of version 1",
-                      .found = fault});
-        summary_.end = LogEnd::kDamaged;
-        return absl::OkStatus();
+        return RefuseLaterVersion(place.offset, fault, findings);
       }
       if (!group.has_value()) {
         break;
@@ -179,6 +173,18 @@ class Verifier {
     }
     summary_.last_lsn = place.lsn - 1;
     return JudgeEnd(*log, place, closed, fault, findings);
+  }
+
+  absl::Status RefuseLaterVersion(uint64_t offset, const std::string& fault,
+                                  FileFindings& findings) {
+    findings.Add({.severity = Severity::kUnsupported,
+                  .code = "format.version",
+                  .offset = offset,
+                  .expected = "a log group of version 1",
+                  .found = fault});
+    summary_.end = LogEnd::kDamaged;
+    summary_.later_version = true;
+    return absl::OkStatus();
   }
 
   void Visit(const LogGroup& group, LogFileSummary& file, FileFindings& findings) {
@@ -236,10 +242,13 @@ class Verifier {
       if (trailer.has_value()) {
         summary_.durable_lsn = std::max(summary_.durable_lsn, trailer->durable_lsn);
       }
-      std::string ignored;
+      std::string later_fault;
       bool unsupported = false;
       PERIGEE_ASSIGN_OR_RETURN(const std::optional<LogGroup> group,
-                               log.GroupAt(at, ignored, unsupported));
+                               log.GroupAt(at, later_fault, unsupported));
+      if (unsupported) {
+        return RefuseLaterVersion(at, later_fault, findings);
+      }
       if (group.has_value() && later_group == 0) {
         later_group = at;
       }

@@ -53,6 +53,7 @@ struct LogSummary {
   std::vector<LogFileSummary> files = {};  ///< oldest first
   std::vector<uint64_t> leftovers = {};    ///< numbers of files that are not part of the log
   LogEnd end = LogEnd::kNone;
+  bool later_version = false;  ///< damaged only in that this program does not understand a group
   uint64_t last_lsn = 0;
   uint64_t durable_lsn = 0;  ///< the D of D7
   uint64_t bytes = 0;

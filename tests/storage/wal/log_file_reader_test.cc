@@ -73,19 +73,30 @@ TEST_CASE("the rest of a file is scanned for bytes and for groups") {
   CHECK_FALSE(rubbish->group_found);
 }
 
-TEST_CASE("a group of a later version is an error and not the end") {
+TEST_CASE("a group of a later version is an error, if its trailer vouches for it") {
   LogTestBed bed;
   WriteTwoGroups(bed);
   std::string bytes = *bed.disk().Contents(bed.PathOfLog(1));
   bytes[kLogBlockBytes + 48] = 2;
   ByteWriter writer;
   writer.Bytes(bytes);
-  writer.PatchU32(kLogBlockBytes + 4,
-                  MaskCrc(Crc32c(writer.bytes().subspan(kLogBlockBytes + 8, 56))));
+  const uint32_t crc = MaskCrc(Crc32c(writer.bytes().subspan(kLogBlockBytes + 8, 56)));
+  writer.PatchU32(kLogBlockBytes + 4, crc);
+  bed.disk().SetContents(bed.PathOfLog(1), writer.buffer());
+  auto alone = LogFileReader::Open(bed.directory(), 1);
+  REQUIRE(alone.ok());
+  const auto nothing = alone->ReadExtent(kLogBlockBytes);
+  REQUIRE(nothing.ok());
+  CHECK_FALSE(nothing->group.has_value());
+
+  constexpr size_t kTrailer = 2 * kLogBlockBytes - kBlockTrailerBytes;
+  writer.PatchU32(kTrailer + 44, crc);
+  writer.PatchU32(kTrailer + 4, MaskCrc(Crc32c(writer.bytes().subspan(kTrailer + 8, 56))));
   bed.disk().SetContents(bed.PathOfLog(1), writer.buffer());
   auto reader = LogFileReader::Open(bed.directory(), 1);
   REQUIRE(reader.ok());
   CHECK(GetErrorReason(reader->ReadExtent(kLogBlockBytes).status()) == ErrorReason::kUnknownFormat);
+  CHECK(GetErrorReason(reader->ScanRest(kLogBlockBytes).status()) == ErrorReason::kUnknownFormat);
 }
 
 TEST_CASE("a file that shrinks while it is read is damage and not the end") {

@@ -108,7 +108,7 @@ TEST_CASE("with right checksums every field is still checked") {
       {48, 2, absl::StatusCode::kUnimplemented},  // version
       {50, 1, absl::StatusCode::kDataLoss},       // a mark with records
       {50, 4, absl::StatusCode::kUnimplemented},  // a flag of a later version
-      {52, 1, absl::StatusCode::kDataLoss},       // reserved
+      {52, 1, absl::StatusCode::kUnimplemented},  // reserved
       {64, 6, absl::StatusCode::kDataLoss},       // payload length: its checksum
       {66, 1, absl::StatusCode::kDataLoss},       // payload length beyond the group
       {70, 1, absl::StatusCode::kDataLoss},       // record flags

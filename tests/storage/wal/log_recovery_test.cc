@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/encoding/crc32c.h"
 #include "storage/foundation/error_reason.h"
 #include "tests/storage/wal/log_test_bed.h"
 #include "tests/support/test_seed.h"
@@ -302,6 +303,95 @@ TEST_CASE("a file that holds nothing is left out of the chain") {
   CHECK(Recover(bed).records == std::vector<std::string>{"one"});
   REQUIRE(bed.OpenLog().ok());
   CHECK(bed.replayed().size() == 1);
+}
+
+// A client chooses what its payloads hold, but not the salt of the file.
+std::string GroupHeaderImage(uint16_t version, uint16_t flags, uint32_t length) {
+  ByteWriter writer;
+  writer.Bytes(std::string_view("PGLG"));
+  writer.U32(0);
+  writer.U64(1);  // epoch
+  writer.U64(1);  // slot
+  writer.U64(2);  // LSN
+  writer.U32(1);  // records
+  writer.U32(0);  // previous crc
+  writer.U32(length);
+  writer.U32(0);  // body crc
+  writer.U16(version);
+  writer.U16(flags);
+  writer.Zeros(12);
+  writer.PatchU32(4, MaskCrc(Crc32c(writer.bytes().subspan(8))));
+  return writer.Take();
+}
+
+TEST_CASE("a payload that looks like a group of a later version never keeps a log from opening") {
+  struct Image {
+    uint16_t version;
+    uint16_t flags;
+    uint32_t length;
+  };
+  constexpr uint32_t kPayloadBytes = 3 * kLogBlockBytes;
+  constexpr size_t kFirstBlock = kLogBlockBytes - kGroupHeaderBytes - kRecordHeaderBytes;
+  // The lengths end the imagined extent where nothing, a payload or the real trailer stands.
+  for (const Image& image : {Image{2, 0, 96}, Image{1, 4, 96}, Image{9, 9, 2 * kLogBlockBytes},
+                             Image{2, 0, 3 * kLogBlockBytes - 64}, Image{2, 0, 0xFFFF'FFFF}}) {
+    INFO("version ", image.version, " flags ", image.flags, " length ", image.length);
+    LogTestBed bed;
+    REQUIRE(bed.OpenLog().ok());
+    REQUIRE(bed.Append({"one"}).ok());
+    std::string payload(kPayloadBytes, 'x');
+    const std::string header = GroupHeaderImage(image.version, image.flags, image.length);
+    for (size_t at = kFirstBlock; at + header.size() <= payload.size(); at += kLogBlockBytes) {
+      payload.replace(at, header.size(), header);
+    }
+    REQUIRE(bed.Append({payload}).ok());
+    const std::string path = bed.PathOfLog(1);
+    const std::string bytes = *bed.disk().Contents(path);
+    CHECK(Recover(bed).records == std::vector<std::string>{"one", payload});
+    for (uint64_t lost = 1; lost < 16; ++lost) {  // each subset of its blocks is not on the disk
+      std::string torn = bytes;
+      for (uint64_t block = 0; block < 4; ++block) {
+        if ((lost >> block & 1U) != 0) {
+          torn.replace((2 + block) * kLogBlockBytes, kLogBlockBytes, kLogBlockBytes, '\0');
+        }
+      }
+      bed.disk().SetContents(path, torn);
+      INFO("lost blocks ", lost);
+      const Outcome outcome = Recover(bed);
+      CHECK_MESSAGE(outcome.status.ok(), outcome.status.ToString());
+      CHECK(outcome.records == std::vector<std::string>{"one"});
+    }
+    REQUIRE(bed.OpenLog().ok());
+    CHECK(bed.replayed().size() == 1);
+  }
+}
+
+// Version, flags, reserved bytes: what a later version may use under this file header.
+TEST_CASE("a last group that a later version wrote is refused and never cut") {
+  LogTestBed bed;
+  REQUIRE(bed.OpenLog().ok());
+  REQUIRE(bed.Append({"one"}).ok());
+  REQUIRE(bed.Append({"two"}).ok());
+  const std::string path = bed.PathOfLog(1);
+  const std::string bytes = *bed.disk().Contents(path);
+  constexpr size_t kGroup = 2 * kLogBlockBytes;
+  constexpr size_t kTrailer = kGroup + kLogBlockBytes - kBlockTrailerBytes;
+  for (const size_t place :
+       {kGroup + 48, kGroup + 50, kGroup + 52, kGroup + 63, kTrailer + 52, kTrailer + 63}) {
+    INFO("offset ", place);
+    ByteWriter writer;
+    std::string changed = bytes;
+    changed[place] = 4;
+    writer.Bytes(changed);
+    const uint32_t crc = MaskCrc(Crc32c(writer.bytes().subspan(kGroup + 8, 56)));
+    writer.PatchU32(kGroup + 4, crc);
+    writer.PatchU32(kTrailer + 44, crc);
+    writer.PatchU32(kTrailer + 4, MaskCrc(Crc32c(writer.bytes().subspan(kTrailer + 8, 56))));
+    bed.disk().SetContents(path, writer.buffer());
+    const Outcome outcome = Recover(bed);
+    CHECK(GetErrorReason(outcome.status) == ErrorReason::kUnknownFormat);
+    CHECK(outcome.status.message().find(LogName(1)) != std::string_view::npos);
+  }
 }
 
 TEST_CASE("a read that fails is an error and never the end of the log") {

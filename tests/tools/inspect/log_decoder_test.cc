@@ -9,6 +9,7 @@
 #include "tests/support/temporary_directory.h"
 #include "tests/tools/inspect/database_kinds.h"
 #include "tests/tools/inspect/page_example.h"
+#include "tools/inspect/checksum.h"
 
 namespace perigee::tools::inspect {
 namespace {
@@ -67,6 +68,45 @@ TEST_CASE_FIXTURE(Fixture, "every changed bit of the group's extent is found") {
     auto file = Open(changed);
     REQUIRE(file.has_value());
     CHECK_FALSE(Group(*file).has_value());
+  }
+}
+
+// Sets a byte and makes checksums right again: of the header alone, or of the trailer too.
+std::string Resealed(std::string bytes, size_t place, bool with_trailer) {
+  const auto put = [&bytes](size_t at, uint32_t value) {
+    for (unsigned i = 0; i < 4; ++i) {
+      bytes[at + i] = static_cast<char>(value >> (8 * i) & 0xffU);
+    }
+  };
+  constexpr size_t kTrailer = 2 * kLogBlock - 64;
+  bytes[place] = 4;
+  const uint32_t crc = MaskedCrc32c(std::string_view(bytes).substr(kLogBlock + 8, 56));
+  put(kLogBlock + 4, crc);
+  if (with_trailer) {
+    put(kTrailer + 44, crc);
+    put(kTrailer + 4, MaskedCrc32c(std::string_view(bytes).substr(kTrailer + 8, 56)));
+  }
+  return bytes;
+}
+
+TEST_CASE_FIXTURE(Fixture, "a later version is believed exactly if the trailer vouches for it") {
+  constexpr size_t kTrailer = 2 * kLogBlock - 64;
+  for (const size_t place : {size_t{48}, size_t{50}, size_t{52}, size_t{63},
+                             kTrailer + 52 - kLogBlock, kTrailer + 63 - kLogBlock}) {
+    CAPTURE(place);
+    bool unsupported = false;
+    auto vouched = Open(Resealed(example, kLogBlock + place, true));
+    REQUIRE(vouched.has_value());
+    auto group = vouched->GroupAt(kLogBlock, fault, unsupported);
+    REQUIRE(group.ok());
+    CHECK_FALSE(group->has_value());
+    CHECK(unsupported);
+    auto image = Open(Resealed(example, kLogBlock + place, false));
+    REQUIRE(image.has_value());
+    group = image->GroupAt(kLogBlock, fault, unsupported);
+    REQUIRE(group.ok());
+    CHECK_FALSE(group->has_value());
+    CHECK_FALSE(unsupported);
   }
 }
 

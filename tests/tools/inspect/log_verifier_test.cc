@@ -10,7 +10,9 @@
 
 #include "tests/support/temporary_directory.h"
 #include "tests/tools/inspect/database_kinds.h"
+#include "tools/inspect/checksum.h"
 #include "tools/inspect/database_verifier.h"
+#include "tools/inspect/log_repair.h"
 
 namespace perigee::tools::inspect {
 namespace {
@@ -111,6 +113,41 @@ TEST_CASE_FIXTURE(Fixture, "a trailer behind two damaged groups is evidence") {
   const LogSummary summary = Verify();
   CHECK(summary.end == LogEnd::kDamaged);
   CHECK_FALSE(list.clean());
+}
+
+// The engine's reader has the same test (log_recovery_test).
+TEST_CASE_FIXTURE(Fixture, "what only looks like a later version's group is a torn tail") {
+  const std::string name = path + "/" + LogNameOf(numbers.back());
+  const std::string bytes = tests::ReadBytes(name);
+  Verify();
+  const uint64_t first = groups[groups.size() - 2].second;
+  const uint64_t behind = groups.back().second + kLogBlock;
+  const auto put = [](std::string& text, size_t at, uint32_t value) {
+    for (unsigned i = 0; i < 4; ++i) {
+      text[at + i] = static_cast<char>(value >> (8 * i) & 0xffU);
+    }
+  };
+  std::string header = bytes.substr(first, 64);
+  header[48] = 2;
+  put(header, 4, MaskedCrc32c(std::string_view(header).substr(8)));
+  std::string torn = bytes;
+  torn.replace(behind + kLogBlock, header.size(), header);
+  tests::WriteBytes(name, torn);
+  CHECK(Verify().end == LogEnd::kCut);
+  CHECK(list.clean());
+
+  std::string trailer = bytes.substr(first + kLogBlock - 64, 64);
+  put(trailer, 32, static_cast<uint32_t>(behind + kLogBlock));
+  put(trailer, 44, MaskedCrc32c(std::string_view(header).substr(8)));
+  put(trailer, 4, MaskedCrc32c(std::string_view(trailer).substr(8)));
+  torn.replace(behind + 2 * kLogBlock - 64, trailer.size(), trailer);
+  tests::WriteBytes(name, torn);
+  const LogSummary summary = Verify();
+  CHECK(summary.end == LogEnd::kDamaged);
+  CHECK(summary.later_version);
+  CHECK(list.Has(Severity::kUnsupported));
+  CHECK_FALSE(list.Has(Severity::kDamage));
+  CHECK(absl::IsFailedPrecondition(PlanLogRepair(path, 3).status()));
 }
 
 TEST_CASE_FIXTURE(Fixture, "missing files") {
