@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/string_view_bridge.h"
@@ -55,6 +56,20 @@ void ByteWriter::PatchU32(size_t offset, uint32_t value) {
   PERIGEE_CHECK(offset <= buffer_.size() && buffer_.size() - offset >= sizeof(value), "offset ",
                 offset, " size ", buffer_.size());
   std::memcpy(buffer_.data() + offset, &value, sizeof(value));
+}
+
+absl::Status CheckReserved(std::span<const std::byte> block, size_t begin, size_t end,
+                           std::string_view what) {
+  PERIGEE_CHECK(begin <= end && end <= block.size(), begin, " to ", end, " of ", block.size());
+  for (size_t at = begin; at < end && !CanaryActive("reserved-bytes-ignored"); ++at) {
+    if (block[at] != std::byte{0}) {
+      return ErrorWithReason(
+          ErrorReason::kDamaged,
+          absl::StrCat(Absl(what), ": byte ", at, " is in use; bytes ", begin, " to ", end - 1,
+                       " are reserved, and zero in this version of the format"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::string ByteWriter::Take() { return std::exchange(buffer_, {}); }

@@ -32,6 +32,12 @@ inline std::string_view AsText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// kDataLoss (reason damaged) naming `what` and the first byte in use unless the bytes from `begin`
+/// to `end` of `block`, which a format reserves for later versions, are zero. A later version that
+/// uses them says so in its version or features, which are judged before. Requires: end <= size.
+absl::Status CheckReserved(std::span<const std::byte> block, size_t begin, size_t end,
+                           std::string_view what);
+
 class ByteWriter {
  public:
   void U8(uint8_t value);

@@ -18,7 +18,9 @@ namespace {
 
 constexpr std::string_view kMagic = "PRGIDENT";
 constexpr size_t kCrcBytes = 4;
-constexpr size_t kReservedBytes = 36;
+constexpr size_t kReservedOffset = 12;
+constexpr size_t kReservedEnd = 16;
+constexpr size_t kReservedBytes = 36;  // behind the last field
 constexpr uint64_t kBlockBytes = 4096;
 constexpr uint32_t kSectionAlignmentSmall = 4U << 10U;
 constexpr uint32_t kSectionAlignmentLarge = 64U << 10U;
@@ -104,7 +106,7 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes) {
         absl::StrCat("the directory has layout version ", identity.format_version,
                      "; this version knows ", kLayoutFormatVersion));
   }
-  reader.Zeros(4);
+  reader.Skip(kReservedEnd - kReservedOffset);
   identity.features.compat = reader.U64();
   identity.features.ro_compat = reader.U64();
   identity.features.incompat = reader.U64();
@@ -116,8 +118,9 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes) {
   identity.creation.section_alignment_bytes = reader.U32();
   const uint32_t bucket_function = reader.U32();
   identity.bucket_seed = reader.U64();
-  reader.Zeros(kReservedBytes);
-  PERIGEE_RETURN_IF_ERROR(reader.Finish());
+  PERIGEE_RETURN_IF_ERROR(reader.status());
+  PERIGEE_RETURN_IF_ERROR(CheckReserved(checked, kReservedOffset, kReservedEnd, "IDENTITY"));
+  PERIGEE_RETURN_IF_ERROR(CheckReserved(checked, reader.position(), checked.size(), "IDENTITY"));
   if (identity.database_uuid.is_nil() ||
       bucket_function != static_cast<uint32_t>(BucketFunction::kSha256) ||
       !ValidateCreationParameters(identity.creation).ok()) {

@@ -21,6 +21,10 @@ namespace {
 
 constexpr uint64_t kRecordMagic = 0x3143'4552'4752'4550;  // "PERGREC1"
 constexpr size_t kBlockCrcOffset = kManifestBlockBytes - sizeof(uint32_t);
+constexpr size_t kHeaderReservedOffset = 12;
+constexpr size_t kHeaderReservedEnd = 16;
+constexpr size_t kRecordReservedOffset = 18;
+constexpr size_t kRecordReservedEnd = 24;
 static_assert(kManifestRecordHeaderBytes + kManifestEditBytesMax < kManifestFileBytesMax);
 
 absl::Status Damaged(std::string_view file, const std::string& what) {
@@ -58,7 +62,7 @@ std::optional<RecordHeader> AnyHeaderAt(std::span<const std::byte> bytes, uint64
   header.payload_bytes = reader.U32();
   header.record.version = reader.U64();
   header.record.type = static_cast<ManifestRecordType>(reader.U16());
-  reader.Zeros(sizeof(uint16_t) + sizeof(uint32_t));
+  reader.Skip(kRecordReservedEnd - kRecordReservedOffset);  // judged where the record stands
   const uint64_t record_salt = reader.U64();
   const std::span<const std::byte> hash = reader.Bytes(sizeof(ContentHash));
   std::copy(hash.begin(), hash.end(), header.record.hash.begin());
@@ -181,7 +185,7 @@ absl::StatusOr<ManifestFileHeader> DecodeManifestFileHeader(std::span<const std:
   }
   ManifestFileHeader header;
   header.format_version = reader.U32();
-  reader.U32();
+  reader.Skip(kHeaderReservedEnd - kHeaderReservedOffset);
   header.features.compat = reader.U64();
   header.features.ro_compat = reader.U64();
   header.features.incompat = reader.U64();
@@ -195,6 +199,9 @@ absl::StatusOr<ManifestFileHeader> DecodeManifestFileHeader(std::span<const std:
                                         "; this version reads ", kManifestFormatVersion));
   }
   PERIGEE_RETURN_IF_ERROR(CheckIncompatFeatures(header.features, "manifest"));
+  PERIGEE_RETURN_IF_ERROR(
+      CheckReserved(block, kHeaderReservedOffset, kHeaderReservedEnd, "header"));
+  PERIGEE_RETURN_IF_ERROR(CheckReserved(block, reader.position(), kBlockCrcOffset, "header"));
   return header;
 }
 
@@ -236,6 +243,14 @@ absl::StatusOr<ManifestScan> ScanManifest(std::span<const std::byte> bytes, std:
   bool marked = false;
   while (scan.end_offset < bytes.size()) {
     std::optional<RecordHeader> found = HeaderAt(bytes, salt, scan.end_offset);
+    if (found) {
+      // With CRC, salt and place, no crash leaves such a header: it was written so.
+      const auto reserved = CheckReserved(bytes.subspan(scan.end_offset), kRecordReservedOffset,
+                                          kRecordReservedEnd, "record header");
+      if (!reserved.ok()) {
+        return WithContext(reserved, absl::StrCat(Absl(file), ": record at ", scan.end_offset));
+      }
+    }
     if (!found || !Holds(bytes, *found)) {
       break;
     }

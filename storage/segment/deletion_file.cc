@@ -22,6 +22,8 @@ constexpr uint64_t kDeletionMagic = 0x314C'4544'4752'4550;  // "PERGDEL1"
 constexpr uint32_t kDeletionFormatVersion = 1;
 constexpr size_t kHeaderBytes = 192;
 constexpr size_t kHeaderCrcOffset = kHeaderBytes - sizeof(uint32_t);
+constexpr size_t kReservedOffset = 12;
+constexpr size_t kReservedEnd = 16;
 
 // Rows first, then LSNs, each array aligned to 8. Requires: count <= kSegmentRowsMax.
 uint64_t BodyBytes(uint64_t count) {
@@ -150,7 +152,7 @@ absl::StatusOr<DeletionFile> DecodeDeletionFile(std::span<const std::byte> bytes
     return Damaged("with a damaged header");
   }
   const uint32_t version = reader.U32();
-  reader.U32();
+  reader.Skip(kReservedEnd - kReservedOffset);
   FeatureMasks features;
   features.compat = reader.U64();
   features.ro_compat = reader.U64();
@@ -171,6 +173,10 @@ absl::StatusOr<DeletionFile> DecodeDeletionFile(std::span<const std::byte> bytes
   file.segment_rows = reader.U64();
   const uint64_t count = reader.U64();
   const std::span<const std::byte> body_hash = reader.Bytes(sizeof(ContentHash));
+  PERIGEE_RETURN_IF_ERROR(
+      CheckReserved(bytes, kReservedOffset, kReservedEnd, "deletion file header"));
+  PERIGEE_RETURN_IF_ERROR(
+      CheckReserved(bytes, reader.position(), kHeaderCrcOffset, "deletion file header"));
   const std::span<const std::byte> body = bytes.subspan(kHeaderBytes);
   if (count > kSegmentRowsMax || BodyBytes(count) != body.size()) {
     return Damaged(absl::StrCat("of ", bytes.size(), " bytes for ", count, " rows"));

@@ -20,6 +20,11 @@ namespace {
 
 constexpr uint64_t kFooterMagic = 0x3154'4F4F'4653'4750;  // "PGSFOOT1"
 constexpr size_t kBlockCrcOffset = kSegmentBlockBytes - sizeof(uint32_t);
+constexpr size_t kHeaderKeyOffset = 128;
+constexpr size_t kFooterReservedOffset = 44;
+constexpr size_t kFooterReservedEnd = 48;
+constexpr size_t kEntryReservedOffset = 40;
+constexpr size_t kEntryReservedEnd = 48;
 // Far above any file, far below where rounding up could overflow.
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 62U;
 constexpr uint32_t kSectionFlagsKnown = kSectionDerived | kSectionIgnorable;
@@ -242,6 +247,9 @@ absl::StatusOr<SegmentHeader> DecodeSegmentHeader(std::span<const std::byte> blo
                            absl::StrCat("segment is encrypted with cipher ", header.cipher,
                                         ", which this version does not know"));
   }
+  // Key and codebook too: they come with a cipher and a feature.
+  PERIGEE_RETURN_IF_ERROR(
+      CheckReserved(block, kHeaderKeyOffset, kBlockCrcOffset, "segment header"));
   if (!std::has_single_bit(header.section_alignment) ||
       header.section_alignment < kSectionAlignmentMin ||
       header.section_alignment > kSectionAlignmentMax) {
@@ -274,9 +282,13 @@ absl::StatusOr<SegmentFooter> DecodeSegmentFooter(std::span<const std::byte> blo
   footer.tables_offset = reader.U64();
   footer.directory_offset = reader.U64();
   footer.section_count = reader.U32();
-  reader.U32();
+  reader.Skip(kFooterReservedEnd - kFooterReservedOffset);
   footer.segment_uuid = ReadUuid(reader);
   footer.root_checksum = ReadHash(reader);
+  PERIGEE_RETURN_IF_ERROR(
+      CheckReserved(block, kFooterReservedOffset, kFooterReservedEnd, "segment footer"));
+  PERIGEE_RETURN_IF_ERROR(
+      CheckReserved(block, reader.position(), kBlockCrcOffset, "segment footer"));
   const uint64_t directory_bytes = uint64_t{footer.section_count} * kSectionEntryBytes;
   if (footer.row_count > kSegmentRowsMax || footer.section_count > kSegmentSectionsMax ||
       footer.file_bytes > kFileBytesMax || footer.file_bytes % kSegmentBlockBytes != 0 ||
@@ -328,10 +340,15 @@ absl::StatusOr<std::vector<SectionEntry>> DecodeSectionDirectory(std::span<const
     section.element_count = reader.U64();
     section.element_bytes = reader.U32();
     section.checksum_page_bytes = reader.U32();
-    reader.U64();
+    reader.Skip(kEntryReservedEnd - kEntryReservedOffset);
     section.table_hash = ReadHash(reader);
   }
   PERIGEE_RETURN_IF_ERROR(reader.Finish());
+  for (size_t i = 0; i < count; ++i) {
+    PERIGEE_RETURN_IF_ERROR(CheckReserved(
+        bytes.subspan(i * kSectionEntryBytes, kSectionEntryBytes), kEntryReservedOffset,
+        kEntryReservedEnd, absl::StrCat("directory entry of section ", sections[i].name())));
+  }
   return sections;
 }
 

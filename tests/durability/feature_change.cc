@@ -31,10 +31,16 @@ void PutNumber(std::string& bytes, uint64_t offset, uint64_t value, size_t width
   }
 }
 
-void SetBit(std::string& bytes, FeatureMask mask, int bit) {
-  char& byte = bytes[static_cast<uint64_t>(mask) + static_cast<uint64_t>(bit) / 8];
-  byte = static_cast<char>(static_cast<uint8_t>(byte) | 1U << (bit % 8));
-}
+struct Change {
+  FilePart part = FilePart::kHeader;
+  uint64_t offset = 0;
+  uint8_t bits = 0;  // to be set in the byte at offset
+
+  void Apply(std::string& bytes) const {
+    REQUIRE(offset < bytes.size());
+    bytes[offset] = static_cast<char>(static_cast<uint8_t>(bytes[offset]) | bits);
+  }
+};
 
 uint32_t Masked(std::string_view bytes) {
   return storage::MaskCrc(storage::Crc32c(AsBytes(bytes)));
@@ -78,7 +84,7 @@ class LaterWriter {
     return "";
   }
 
-  std::string ReplaceDeletions(FeatureMask mask, int bit) {
+  std::string ReplaceDeletions(const Change& change) {
     for (const auto& [uuid, collection] : manifest_->state()->collections) {
       for (const auto& [segment_uuid, segment] : collection.segments) {
         if (!segment.deletion.has_value()) {
@@ -91,7 +97,7 @@ class LaterWriter {
         file->deletion_uuid = reference.uuid = storage::Uuid::Random();
         file->generation = ++reference.generation;
         std::string bytes = *storage::EncodeDeletionFile(*file);
-        SetBit(bytes, mask, bit);
+        change.Apply(bytes);
         PutNumber(bytes, 188, Masked(std::string_view(bytes).substr(0, 188)), 4);
         reference.checksum = storage::Sha256Half(AsBytes(std::string_view(bytes).substr(0, 192)));
         const std::string name = storage::DeletionName(reference.uuid);
@@ -124,63 +130,85 @@ class LaterWriter {
   std::unique_ptr<storage::ManifestLog> manifest_;
 };
 
-// Header and footer with a new uuid and, perhaps, a feature, and the root checksum over both.
-std::string RenamedSegment(std::string bytes, const storage::Uuid& uuid, FeatureMask mask,
-                           int bit) {
+// Header and footer with a new uuid and a change, and the root checksum over both.
+std::string RenamedSegment(std::string bytes, const storage::Uuid& uuid, const Change& change) {
   const size_t block = storage::kSegmentBlockBytes;
+  const auto seal = [](std::string& sealed) {
+    PutNumber(sealed, block - 4, Masked(std::string_view(sealed).substr(0, block - 4)), 4);
+  };
   std::string header = bytes.substr(0, block);
-  SetBit(header, mask, bit);
+  if (change.part == FilePart::kHeader) {
+    change.Apply(header);
+  }
   header.replace(kSegmentUuidOffset, storage::Uuid::kBytes, storage::AsText(uuid.bytes()));
-  PutNumber(header, block - 4, Masked(std::string_view(header).substr(0, block - 4)), 4);
+  seal(header);
   auto footer = storage::DecodeSegmentFooter(AsBytes(bytes).last(block));
   REQUIRE(footer.ok());
   footer->segment_uuid = uuid;
-  const std::string region =
+  std::string region =
       bytes.substr(footer->directory_offset, bytes.size() - block - footer->directory_offset);
+  if (change.part == FilePart::kDirectory) {
+    change.Apply(region);
+  }
   footer->root_checksum = storage::SegmentRootChecksum(AsBytes(header), AsBytes(region), *footer);
-  bytes.replace(0, block, header);
-  bytes.replace(bytes.size() - block, block, storage::EncodeSegmentFooter(*footer));
-  return bytes;
+  std::string footer_block = storage::EncodeSegmentFooter(*footer);
+  if (change.part == FilePart::kFooter) {
+    change.Apply(footer_block);
+    seal(footer_block);
+  }
+  return header + bytes.substr(block, footer->directory_offset - block) + region + footer_block;
 }
 
 // The file whose header is protected by itself alone.
-void SetInHeader(SimulatedFileSystem& disk, const std::string& path, FeatureMask mask, int bit,
+void SetInHeader(SimulatedFileSystem& disk, const std::string& path, const Change& change,
                  const std::function<void(std::string&)>& repair) {
   std::string bytes = *disk.Contents(path);
-  SetBit(bytes, mask, bit);
+  change.Apply(bytes);
   repair(bytes);
   disk.SetContents(path, bytes);
 }
 
-}  // namespace
-
-std::string SetFeature(SimulatedFileSystem& disk, MaskedFile file, FeatureMask mask, int bit) {
+std::string Apply(SimulatedFileSystem& disk, MaskedFile file, const Change& change) {
   LaterWriter names(disk);
   switch (file) {
     case MaskedFile::kIdentity:
-      SetInHeader(disk, names.PathOf("IDENTITY"), mask, bit, [](std::string& bytes) {
+      SetInHeader(disk, names.PathOf("IDENTITY"), change, [](std::string& bytes) {
         PutNumber(bytes, 124, storage::Crc32c(AsBytes(bytes).first(124)), 4);
       });
       return "IDENTITY";
     case MaskedFile::kManifest:
-      SetInHeader(disk, names.PathOf(names.ManifestName()), mask, bit, [](std::string& bytes) {
+      SetInHeader(disk, names.PathOf(names.ManifestName()), change, [](std::string& bytes) {
         PutNumber(bytes, 4092, Masked(std::string_view(bytes).substr(0, 4092)), 4);
       });
       return names.ManifestName();
     case MaskedFile::kLog:
-      SetInHeader(disk, names.PathOf(names.NewestLogName()), mask, bit, [](std::string& bytes) {
+      SetInHeader(disk, names.PathOf(names.NewestLogName()), change, [](std::string& bytes) {
         PutNumber(bytes, 8, Masked(std::string_view(bytes).substr(12, 4096 - 12)), 4);
       });
       return names.NewestLogName();
     case MaskedFile::kSegment:
       return names.ReplaceSegment([&](const storage::SegmentEntry& old, const storage::Uuid& uuid) {
         return RenamedSegment(*disk.Contents(names.PathOf(storage::SegmentName(old.uuid))), uuid,
-                              mask, bit);
+                              change);
       });
     case MaskedFile::kDeletion:
-      return names.ReplaceDeletions(mask, bit);
+      return names.ReplaceDeletions(change);
   }
   return "";
+}
+
+}  // namespace
+
+std::string SetFeature(SimulatedFileSystem& disk, MaskedFile file, FeatureMask mask, int bit) {
+  const auto place = static_cast<uint64_t>(bit);
+  return Apply(disk, file,
+               {.offset = static_cast<uint64_t>(mask) + place / 8,
+                .bits = static_cast<uint8_t>(1U << place % 8)});
+}
+
+std::string UseReservedByte(SimulatedFileSystem& disk, MaskedFile file, FilePart part,
+                            uint64_t offset) {
+  return Apply(disk, file, {.part = part, .offset = offset, .bits = 1});
 }
 
 std::string AddUnknownSection(SimulatedFileSystem& disk, uint32_t flags) {

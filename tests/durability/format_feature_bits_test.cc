@@ -2,8 +2,8 @@
 //
 // Goal: a file of a later version is read as far as its feature masks allow, and refused by the
 // name of the feature where they do not (F6); never guessed at. Method: bits of the future are set
-// in each masked file of a small database, with all checksums repaired, so that the bit alone
-// decides; then the database is opened in both ways and read.
+// in each masked file of a small database, and bytes where zeros are reserved, with all checksums
+// repaired, so that they alone decide; then the database is opened in both ways and read.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -115,6 +115,51 @@ TEST_SUITE("durability") {
           CheckRefused(*disk, true, name, feature);
         }
       }
+    }
+  }
+
+  // Where version 1 has zeros, a later version without a feature bit never has anything else.
+  TEST_CASE("reserved bytes in use are damage in every file") {
+    struct Place {
+      MaskedFile file;
+      FilePart part;
+      uint64_t offset;
+    };
+    const Place places[] = {
+        {MaskedFile::kIdentity, FilePart::kHeader, 12},
+        {MaskedFile::kIdentity, FilePart::kHeader, 88},
+        {MaskedFile::kIdentity, FilePart::kHeader, 123},
+        {MaskedFile::kManifest, FilePart::kHeader, 12},
+        {MaskedFile::kManifest, FilePart::kHeader, 88},
+        {MaskedFile::kManifest, FilePart::kHeader, 4091},
+        {MaskedFile::kLog, FilePart::kHeader, 132},
+        {MaskedFile::kLog, FilePart::kHeader, 4095},
+        {MaskedFile::kSegment, FilePart::kHeader, 128},
+        {MaskedFile::kSegment, FilePart::kHeader, 4091},
+        {MaskedFile::kSegment, FilePart::kDirectory, 40},
+        {MaskedFile::kSegment, FilePart::kDirectory, 64 * 3 + 47},
+        {MaskedFile::kSegment, FilePart::kFooter, 44},
+        {MaskedFile::kSegment, FilePart::kFooter, 4091},
+        {MaskedFile::kDeletion, FilePart::kHeader, 12},
+        {MaskedFile::kDeletion, FilePart::kHeader, 187},
+    };
+    for (const Place& place : places) {
+      CAPTURE(static_cast<int>(place.file));
+      CAPTURE(place.offset);
+      const auto disk = CopyOf(*Sample().disk);
+      const std::string name = UseReservedByte(*disk, place.file, place.part, place.offset);
+      const auto database = OpenOn(*disk, OptionsOf(false));
+      absl::Status status = database.status();
+      if (database.ok()) {  // the collection is damaged, and the database opens
+        const DatabaseReading reading = ReadEverything(**database);
+        for (const auto& [collection, read] : reading) {
+          CHECK_MESSAGE(read.contradiction.empty(), read.contradiction);
+          status.Update(read.status);
+        }
+      }
+      CHECK_MESSAGE(GetErrorReason(status) == ErrorReason::kDamaged, status.ToString());
+      CHECK_MESSAGE(status.message().find(name) != std::string_view::npos, status.ToString());
+      CHECK_MESSAGE(status.message().find("in use") != std::string_view::npos, status.ToString());
     }
   }
 

@@ -20,6 +20,7 @@ struct Frame {
   ManifestRecord record;
   uint16_t kind = 0;
   uint64_t payload_bytes = 0;
+  bool reserved_used = false;
   uint64_t extent() const { return RoundUp(kRecordHeader + payload_bytes, kManifestBlock); }
 };
 
@@ -74,11 +75,11 @@ std::optional<Frame> FrameAt(std::string_view bytes, uint64_t offset) {
   Frame frame;
   frame.payload_bytes = U32At(head, 4);
   if (U32At(head, 0) != MaskedCrc32c(head.substr(4)) || head.substr(56, 8) != kRecordMagic ||
-      head.substr(24, kSaltBytes) != salt || !IsZero(head.substr(18, 6)) ||
-      frame.payload_bytes > kManifestPayloadMax) {
+      head.substr(24, kSaltBytes) != salt || frame.payload_bytes > kManifestPayloadMax) {
     return std::nullopt;
   }
   frame.kind = U16At(head, 16);
+  frame.reserved_used = !IsZero(head.substr(18, 6));
   frame.record.offset = U64At(head, 48);
   frame.record.version = U64At(head, 8);
   frame.record.kind = static_cast<ManifestRecordKind>(frame.kind);
@@ -176,6 +177,15 @@ std::optional<ManifestContent> DecodeManifest(std::string_view bytes, FileFindin
   uint64_t offset = kManifestBlock;
   while (offset < bytes.size()) {
     std::optional<Frame> frame = FrameAt(bytes, offset);
+    if (frame.has_value() && frame->record.offset == offset && frame->reserved_used) {
+      findings.Add({.code = "manifest.record",
+                    .offset = offset + 18,
+                    .expected = "zeros in the reserved bytes of a record's header",
+                    .found = "something else"});
+      content.end_offset = offset;
+      content.end = ManifestEnd::kDamaged;
+      return content;
+    }
     if (!frame.has_value() || frame->record.offset != offset || !Holds(bytes, *frame)) {
       break;
     }

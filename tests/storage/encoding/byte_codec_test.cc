@@ -6,6 +6,8 @@
 #include <limits>
 #include <string>
 
+#include "storage/foundation/error_reason.h"
+
 namespace perigee::storage {
 namespace {
 
@@ -105,6 +107,24 @@ TEST_CASE("padding must be zero") {
   reader.Pad(4);
   CHECK_FALSE(reader.ok());
   CHECK(reader.position() == 1);
+}
+
+TEST_CASE("reserved bytes must be zero and only they") {
+  std::string block(16, '\0');
+  block[3] = 1;
+  block[8] = 1;
+  CHECK(CheckReserved(AsBytes(block), 4, 8, "sample").ok());
+  CHECK(CheckReserved(AsBytes(block), 8, 8, "sample").ok());
+  CHECK(CheckReserved(AsBytes(block), 9, 16, "sample").ok());
+  for (size_t at = 4; at < 8; ++at) {
+    std::string changed = block;
+    changed[at] = '\x80';
+    const absl::Status status = CheckReserved(AsBytes(changed), 4, 8, "sample");
+    CHECK(GetErrorReason(status) == ErrorReason::kDamaged);
+    CHECK(status.message() == "sample: byte " + std::to_string(at) +
+                                  " is in use; bytes 4 to 7 are reserved, and zero in this "
+                                  "version of the format");
+  }
 }
 
 TEST_CASE("left over bytes are a failure") {

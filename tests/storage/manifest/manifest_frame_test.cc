@@ -196,6 +196,37 @@ TEST_CASE("a damaged record with anything behind it was committed") {
   damaged(5 * kManifestBlockBytes);
 }
 
+TEST_CASE("every reserved byte of a manifest's header and of a record must be zero") {
+  const auto refused = [](const std::string& bytes, const std::string& place) {
+    const absl::Status status = Scan(bytes).status();
+    INFO(place, ": ", status.ToString());
+    CHECK(GetErrorReason(status) == ErrorReason::kDamaged);
+    CHECK(status.message().find(place) != std::string_view::npos);
+  };
+  const auto with_crc = [](std::string bytes, size_t crc_at, size_t begin, size_t end) {
+    ByteWriter crc;
+    crc.U32(MaskCrc(Crc32c(AsBytes(bytes).subspan(begin, end - begin))));
+    return bytes.replace(crc_at, 4, crc.buffer());
+  };
+  for (size_t at = 12; at < kManifestBlockBytes - 4; at = at == 15 ? 88 : at + 1) {
+    std::string bytes = Sample().bytes();
+    bytes[at] = 1;
+    refused(with_crc(bytes, kManifestBlockBytes - 4, 0, kManifestBlockBytes - 4),
+            "header: byte " + std::to_string(at));
+  }
+  // Of each record, the last one and its mark too: nothing else may be taken for a torn tail.
+  for (const size_t block : {1, 2, 3, 4, 5, 8}) {
+    const size_t record = block * kManifestBlockBytes;
+    for (size_t at = 18; at < 24; ++at) {
+      std::string bytes = Sample().bytes();
+      bytes[record + at] = 1;
+      refused(
+          with_crc(bytes, record, record + 4, record + kManifestRecordHeaderBytes),
+          "record at " + std::to_string(record) + ": record header: byte " + std::to_string(at));
+    }
+  }
+}
+
 TEST_CASE("records out of sequence are damage") {
   const auto damaged = [](const FileBuilder& file) {
     CHECK(GetErrorReason(file.Scan().status()) == ErrorReason::kDamaged);

@@ -62,6 +62,21 @@ TEST_CASE("deletion files of any size come back as written") {
   }
 }
 
+TEST_CASE("every reserved byte of a deletion file's header must be zero") {
+  const std::string bytes = *EncodeDeletionFile(Sample());
+  for (size_t at = 12; at < 188; at = at == 15 ? 136 : at + 1) {
+    std::string changed = bytes;
+    changed[at] = 1;
+    ByteWriter crc;
+    crc.U32(MaskCrc(Crc32c(AsBytes(changed).first(188))));
+    changed.replace(188, 4, crc.buffer());
+    const absl::Status status = DecodeDeletionFile(AsBytes(changed)).status();
+    INFO("byte ", at, ": ", status.ToString());
+    CHECK(GetErrorReason(status) == ErrorReason::kDamaged);
+    CHECK(status.message().find("byte " + std::to_string(at)) != std::string_view::npos);
+  }
+}
+
 TEST_CASE("rows out of order, out of range or beyond the LSN are refused") {
   const auto refused = [](const std::function<void(DeletionFile&)>& change) {
     DeletionFile file = Sample();

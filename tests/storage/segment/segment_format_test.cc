@@ -121,6 +121,30 @@ TEST_CASE("every flipped bit of a segment header or footer is damage") {
   }
 }
 
+TEST_CASE("every reserved byte of header, footer and directory must be zero") {
+  const auto refused = [](const absl::Status& status, const std::string& what, size_t at) {
+    INFO(what, " byte ", at, ": ", status.ToString());
+    CHECK(GetErrorReason(status) == ErrorReason::kDamaged);
+    CHECK(status.message().find(what + ": byte " + std::to_string(at)) != std::string_view::npos);
+  };
+  const Layout layout = ValidLayout();
+  const std::string header = EncodeSegmentHeader(layout.header);
+  const std::string footer = EncodeSegmentFooter(layout.footer);
+  for (size_t at = 128; at < kSegmentBlockBytes - 4; ++at) {
+    refused(DecodeSegmentHeader(AsBytes(WithField(header, at, 1, 1))).status(), "segment header",
+            at);
+  }
+  for (size_t at = 44; at < kSegmentBlockBytes - 4; at = at == 47 ? 80 : at + 1) {
+    refused(DecodeSegmentFooter(AsBytes(WithField(footer, at, 1, 1))).status(), "segment footer",
+            at);
+  }
+  for (size_t at = 40; at < 48; ++at) {
+    std::string directory = EncodeSectionDirectory(layout.sections);
+    directory[kSectionEntryBytes + at] = 1;
+    refused(DecodeSectionDirectory(AsBytes(directory)).status(), "section lsns", at);
+  }
+}
+
 TEST_CASE("a segment of a newer format is refused by the name of what it needs") {
   const std::string block = EncodeSegmentHeader(SampleHeader({}));
   const auto refused = [](const std::string& changed) {

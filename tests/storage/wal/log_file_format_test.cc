@@ -92,6 +92,18 @@ TEST_CASE("features of later versions are refused by kind impossible values as d
   }
 }
 
+TEST_CASE("every reserved byte of a log file's header must be zero") {
+  const std::string block = EncodeLogFileHeader(SampleHeader());
+  for (size_t at = 132; at < kLogBlockBytes; ++at) {
+    std::string changed = block;
+    changed[at] = 1;
+    const absl::Status status = DecodeLogFileHeader(AsBytes(WithHeaderChecksum(changed))).status();
+    INFO("byte ", at, ": ", status.ToString());
+    CHECK(GetErrorReason(status) == ErrorReason::kDamaged);
+    CHECK(status.message().find("header: byte " + std::to_string(at)) != std::string_view::npos);
+  }
+}
+
 TEST_CASE("a trailer comes back and every flipped bit is detected") {
   const BlockTrailer trailer = {.salt = 1,
                                 .durable_lsn = 2,

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/tools/inspect/page_example.h"
+#include "tools/inspect/checksum.h"
 
 namespace perigee::tools::inspect {
 namespace {
@@ -40,6 +41,30 @@ TEST_CASE_FIXTURE(Fixture, "every changed bit in front of the last mark is damag
     const auto content = Decode(changed);
     CHECK_MESSAGE(!list.clean(), place);
     CHECK((!content.has_value() || content->end == ManifestEnd::kDamaged));
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "reserved bytes in use are found behind right checksums") {
+  const auto with_byte = [this](size_t at, size_t crc_at, size_t begin, size_t end) {
+    std::string changed = example;
+    changed[at] = 1;
+    const uint32_t crc = MaskedCrc32c(std::string_view(changed).substr(begin, end - begin));
+    for (unsigned i = 0; i < 4; ++i) {
+      changed[crc_at + i] = static_cast<char>(crc >> (8 * i) & 0xffU);
+    }
+    return changed;
+  };
+  for (size_t at = 12; at < 4092; at += at == 15 ? 73 : at < 200 ? 1 : 97) {
+    CHECK_FALSE(Decode(with_byte(at, 4092, 0, 4092)).has_value());
+    CHECK_FALSE(list.clean());
+  }
+  for (size_t record = 0x1000; record < 0x5000; record += 0x1000) {
+    for (size_t at = record + 18; at < record + 24; ++at) {
+      const auto content = Decode(with_byte(at, record, record + 4, record + 64));
+      REQUIRE(content.has_value());
+      CHECK(content->end == ManifestEnd::kDamaged);
+      CHECK_FALSE(list.clean());
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "tests/support/temporary_directory.h"
 #include "tests/tools/inspect/database_kinds.h"
 #include "tests/tools/inspect/page_example.h"
+#include "tools/inspect/checksum.h"
 #include "tools/inspect/segment_verifier.h"
 
 namespace perigee::tools::inspect {
@@ -61,6 +62,36 @@ TEST_CASE_FIXTURE(Fixture, "every changed byte is found, wherever it is") {
     }
     CHECK(found);
   }
+}
+
+TEST_CASE_FIXTURE(Fixture, "reserved bytes in use and a cipher are found behind right checksums") {
+  const auto put = [](std::string& bytes, size_t at, uint32_t value) {
+    for (unsigned i = 0; i < 4; ++i) {
+      bytes[at + i] = static_cast<char>(value >> (8 * i) & 0xffU);
+    }
+  };
+  const auto open_with = [&](size_t block, size_t at) {
+    std::string changed = example;
+    changed[block + at] = 1;
+    put(changed, block + 4092, MaskedCrc32c(std::string_view(changed).substr(block, 4092)));
+    return Open(changed);
+  };
+  const size_t footer = example.size() - 4096;
+  for (size_t at = 128; at < 4092; at += at < 200 ? 1 : 97) {
+    CHECK_FALSE(open_with(0, at).has_value());
+    REQUIRE(list.findings().size() == 1);
+    CHECK(list.findings()[0].code == "segment.header");
+    CHECK(list.findings()[0].offset == at);
+  }
+  for (size_t at = 44; at < 4092; at += at == 47 ? 33 : at < 200 ? 1 : 97) {
+    CHECK_FALSE(open_with(footer, at).has_value());
+    REQUIRE(list.findings().size() == 1);
+    CHECK(list.findings()[0].code == "segment.footer");
+    CHECK(list.findings()[0].offset == footer + at);
+  }
+  CHECK_FALSE(open_with(0, 124).has_value());
+  CHECK(list.Has(Severity::kUnsupported));
+  CHECK_FALSE(list.Has(Severity::kDamage));
 }
 
 TEST_CASE_FIXTURE(Fixture, "no other length is a segment") {
