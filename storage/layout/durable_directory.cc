@@ -121,6 +121,13 @@ absl::Status DurableDirectory::WriteAtomically(std::string_view name,
   return SyncDirectoryOf(name);
 }
 
+absl::Status DurableDirectory::WriteAdvisory(std::string_view name,
+                                             std::span<const std::byte> bytes) {
+  const std::string temporary_name = TemporaryName(name);
+  PERIGEE_RETURN_IF_ERROR(WriteTemporary(temporary_name, bytes));
+  return file_system_.Rename(PathOf(temporary_name), PathOf(name));
+}
+
 absl::Status DurableDirectory::WriteTemporary(std::string_view temporary_name,
                                               std::span<const std::byte> bytes) {
   const std::string path = PathOf(temporary_name);

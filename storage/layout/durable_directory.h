@@ -49,6 +49,11 @@ class DurableDirectory {
   /// Makes or replaces `name` with exactly `bytes`.
   absl::Status WriteAtomically(std::string_view name, std::span<const std::byte> bytes);
 
+  /// Makes or replaces `name` with exactly `bytes`, for files that may be lost: the bytes are synced
+  /// and the name is not, so that after a power cut the name holds all of the old bytes, all of the
+  /// new ones, or nothing. A failure is no storage failure: no name of others is touched.
+  absl::Status WriteAdvisory(std::string_view name, std::span<const std::byte> bytes);
+
   /// Removes files and syncs their directories once each; names that are missing already are fine.
   /// kStorageFailed when the sync of a directory other than tmp/ failed.
   absl::Status Remove(std::span<const std::string> names);

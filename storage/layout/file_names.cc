@@ -133,6 +133,11 @@ std::optional<FileName> ParseFileName(std::string_view name) {
   if (name == kSnapshotListName) {
     return FileName{.kind = FileKind::kSnapshotList};
   }
+  if (name == kScrubRecordName) {
+    return FileName{.kind = FileKind::kScrubRecord};
+  }
+  }
+  }
   if (name == kInitialisingName) {
     return FileName{.kind = FileKind::kTemporary};
   }

@@ -27,6 +27,8 @@ inline constexpr std::string_view kLockName = "LOCK";
 inline constexpr std::string_view kCurrentName = "CURRENT";
 /// The list of a snapshot's files (docs/formats/snapshot_format.md); a database has none.
 inline constexpr std::string_view kSnapshotListName = "SNAPSHOT";
+/// What of the segments was verified when (docs/formats/scrub_format.md); may go at any time.
+inline constexpr std::string_view kScrubRecordName = "SCRUB";
 /// There while a directory is being initialised (data_directory.h, invariant 2).
 inline constexpr std::string_view kInitialisingName = "tmp/INITIALISING";
 
@@ -47,6 +49,7 @@ enum class FileKind {
   kLock,
   kCurrent,
   kSnapshotList,
+  kScrubRecord,
   kManifest,   ///< FileName::number
   kLog,        ///< FileName::number
   kSegment,    ///< FileName::uuid

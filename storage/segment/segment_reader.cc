@@ -222,21 +222,44 @@ absl::Status SegmentReader::ReadRange(const SectionEntry& section, uint64_t offs
   return absl::OkStatus();
 }
 
-absl::Status SegmentReader::VerifyAllPages() const {
-  uint64_t end = kSegmentBlockBytes;
+absl::StatusOr<uint64_t> SegmentReader::VerifyFrom(uint64_t offset,
+                                                   std::span<std::byte> buffer) const {
+  uint64_t end = kSegmentBlockBytes;  // Open verified the header, and all from the tables on
   for (size_t i = 0; i < all_sections_.size(); ++i) {
     const SectionEntry& section = all_sections_[i];
-    PERIGEE_RETURN_IF_ERROR(tables_[i].status);
-    PERIGEE_RETURN_IF_ERROR(VerifyZeros(end, section.offset));
-    AlignedBuffer pages(std::min(section.length, kReadBytes));
-    for (uint64_t done = 0; done < section.length; done += kReadBytes) {
-      const std::span<std::byte> part =
-          pages.bytes().first(std::min(section.length - done, kReadBytes));
-      PERIGEE_RETURN_IF_ERROR(ReadPages(i, done / section.checksum_page_bytes, part));
+    const uint64_t section_end = section.offset + section.length;
+    PERIGEE_CHECK(
+        buffer.size() >= section.length || buffer.size() % section.checksum_page_bytes == 0,
+        buffer.size());
+    if (offset >= section_end) {
+      end = section_end;
+      continue;
     }
-    end = section.offset + section.length;
+    PERIGEE_RETURN_IF_ERROR(tables_[i].status);
+    if (offset <= section.offset) {
+      PERIGEE_RETURN_IF_ERROR(VerifyZeros(end, section.offset));
+      offset = section.offset;
+    }
+    const uint64_t done = AlignDown(offset - section.offset, section.checksum_page_bytes);
+    const std::span<std::byte> part =
+        buffer.first(std::min<uint64_t>(section.length - done, buffer.size()));
+    PERIGEE_RETURN_IF_ERROR(ReadPages(i, done / section.checksum_page_bytes, part));
+    return section.offset + done + part.size();
   }
-  return VerifyZeros(end, footer_.tables_offset);
+  PERIGEE_RETURN_IF_ERROR(VerifyZeros(end, footer_.tables_offset));
+  return footer_.file_bytes;
+}
+
+absl::Status SegmentReader::VerifyAllPages() const {
+  uint64_t longest = 0;
+  for (const SectionEntry& section : all_sections_) {
+    longest = std::max(longest, section.length);
+  }
+  AlignedBuffer pages(std::min(longest, kReadBytes));
+  for (uint64_t offset = 0; offset < footer_.file_bytes;) {
+    PERIGEE_ASSIGN_OR_RETURN(offset, VerifyFrom(offset, pages.bytes()));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SegmentReader::VerifyZeros(uint64_t begin, uint64_t end) const {

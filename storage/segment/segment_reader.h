@@ -73,6 +73,11 @@ class SegmentReader {
   absl::Status ReadRange(const SectionEntry& section, uint64_t offset,
                          std::span<std::byte> out) const;
 
+  /// Verifies the next part of the file: padding and pages from `offset` on, one buffer of pages at
+  /// most. Returns the offset behind them, where the next call goes on; the size of the file when
+  /// that was all. Begin with 0; every other offset is taken for a place to begin, too.
+  /// Requires: `buffer` is aligned to 4 KiB, and holds whole pages or every section.
+  absl::StatusOr<uint64_t> VerifyFrom(uint64_t offset, std::span<std::byte> buffer) const;
   /// Reads and verifies every page of every section, ignored ones too, and that all padding is
   /// zero: after this, every bit of the file is known to be as written.
   absl::Status VerifyAllPages() const;

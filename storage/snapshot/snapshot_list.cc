@@ -141,6 +141,7 @@ bool IsSnapshotFileName(std::string_view name) {
       return true;
     case FileKind::kLock:
     case FileKind::kSnapshotList:
+    case FileKind::kScrubRecord:
     case FileKind::kTemporary:
       break;
   }

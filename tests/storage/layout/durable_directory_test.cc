@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "storage/encoding/byte_codec.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/layout/file_names.h"
@@ -100,6 +102,31 @@ TEST_CASE("an atomic write is old or new at every power cut") {
       }
     }
     if (written.ok()) {
+      break;
+    }
+  }
+}
+
+TEST_CASE("an advisory write is old or new or gone at every power cut, and syncs no directory") {
+  for (uint64_t stop = 0;; ++stop) {
+    auto disk = NewDisk();
+    DurableDirectory files(*disk, "db");
+    const size_t before = disk->Trace().size();
+    REQUIRE(files.WriteAdvisory("SCRUB", AsBytes(kOld)).ok());
+    disk->StopAfterChange(disk->changes() + stop);
+    const absl::Status written = files.WriteAdvisory("SCRUB", AsBytes(kNew));
+    for (const CrashPolicy policy : kPolicies) {
+      for (uint64_t seed = 0; seed < 8; ++seed) {
+        const auto after = disk->Crash(policy, seed)->Contents("db/SCRUB");
+        CHECK((!after.ok() || *after == kNew || *after == kOld));
+      }
+    }
+    if (written.ok()) {
+      CHECK(*disk->Contents("db/SCRUB") == kNew);
+      const std::vector<CallRecord> trace = disk->Trace();
+      CHECK(std::none_of(
+          trace.begin() + static_cast<std::ptrdiff_t>(before), trace.end(),
+          [](const CallRecord& call) { return call.kind == CallKind::kSyncDirectory; }));
       break;
     }
   }

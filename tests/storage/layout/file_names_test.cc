@@ -41,6 +41,7 @@ TEST_CASE("what is made is parsed") {
   check(kIdentityName, FileKind::kIdentity, 0, {});
   check(kLockName, FileKind::kLock, 0, {});
   check(kCurrentName, FileKind::kCurrent, 0, {});
+  check(kScrubRecordName, FileKind::kScrubRecord, 0, {});
   check(kInitialisingName, FileKind::kTemporary, 0, {});
   check(SegmentName(uuid), FileKind::kSegment, 0, uuid);
   check(DeletionName(uuid), FileKind::kDeletion, 0, uuid);

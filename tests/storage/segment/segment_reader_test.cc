@@ -281,6 +281,50 @@ TEST_CASE("features of newer versions") {
   }
 }
 
+TEST_CASE("a file is verified in parts, and going on anywhere comes to its end") {
+  SampleSegment segment({.rows = 3000, .dimension = 256});  // vectors of three parts
+  const auto reader = segment.Open().value();
+  const uint64_t size = reader->summary().file_bytes;
+  AlignedBuffer buffer(kChecksumPageBytesMax);
+  std::vector<uint64_t> offsets = {0};
+  while (offsets.back() < size) {
+    const auto next = reader->VerifyFrom(offsets.back(), buffer.bytes());
+    REQUIRE(next.ok());
+    REQUIRE(*next > offsets.back());
+    offsets.push_back(*next);
+  }
+  CHECK(offsets.back() == size);
+  CHECK(offsets.size() > reader->sections().size() + 3);
+  // Each part finds the damage between its ends, and no other part does.
+  for (uint64_t place = kSegmentBlockBytes; place < size; place += 50'000) {
+    const uint64_t tables =
+        DecodeSegmentFooter(
+            AsBytes(*segment.disk().Contents(segment.path())).last(kSegmentBlockBytes))
+            ->tables_offset;
+    if (place >= tables) {
+      break;  // Open verifies the rest
+    }
+    segment.disk().Corrupt(segment.path(), place, 1);
+    int found = 0;
+    for (size_t i = 0; i + 1 < offsets.size(); ++i) {
+      found += reader->VerifyFrom(offsets[i], buffer.bytes()).ok() ? 0 : 1;
+    }
+    CHECK_MESSAGE(found == 1, "at ", place);
+    segment.disk().Corrupt(segment.path(), place, 1);
+  }
+  for (uint64_t begin = 1; begin < 2 * size; begin = begin * 3 + 7) {
+    uint64_t offset = begin;
+    for (int parts = 0; offset < size; ++parts) {
+      REQUIRE(parts < 100);
+      const auto next = reader->VerifyFrom(offset, buffer.bytes());
+      REQUIRE(next.ok());
+      REQUIRE(*next > offset);
+      offset = *next;
+    }
+    CHECK(*reader->VerifyFrom(begin + size, buffer.bytes()) == size);
+  }
+}
+
 TEST_CASE("a section of an unknown kind that may be ignored is left out but verified") {
   SimulatedFileSystem disk;
   const SegmentHeader header = SampleHeader({.rows = 1});

@@ -75,9 +75,10 @@ TEST_CASE("a snapshot list with any bit or byte changed, or cut anywhere, is ref
 
 TEST_CASE("a snapshot list with a right checksum and hostile names or counts is refused") {
   const std::string text = *EncodeSnapshotList(Sample());
-  for (const char* name : {"../../etc/passwd", "/etc/passwd", "wal/../CURRENT", "wal",
-                           "tmp/CURRENT", "tmp/INITIALISING", "LOCK", "SNAPSHOT", "quarantine/x",
-                           "current", "", "wal/2.wal", "MANIFEST-1", "seg/not-a-uuid"}) {
+  for (const char* name :
+       {"../../etc/passwd", "/etc/passwd", "wal/../CURRENT", "wal", "tmp/CURRENT",
+        "tmp/INITIALISING", "LOCK", "SNAPSHOT", "SCRUB", "quarantine/x", "current", "", "wal/2.wal",
+        "MANIFEST-1", "seg/not-a-uuid"}) {
     CAPTURE(name);
     CHECK(DecodeSnapshotList(Replaced(text, "IDENTITY", name)).status().code() ==
           absl::StatusCode::kDataLoss);
