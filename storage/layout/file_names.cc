@@ -136,7 +136,11 @@ std::optional<FileName> ParseFileName(std::string_view name) {
   if (name == kScrubRecordName) {
     return FileName{.kind = FileKind::kScrubRecord};
   }
+  if (name == kReserveName) {
+    return FileName{.kind = FileKind::kReserve};
   }
+  if (name == kOpenAttemptsName) {
+    return FileName{.kind = FileKind::kOpenAttempts};
   }
   if (name == kInitialisingName) {
     return FileName{.kind = FileKind::kTemporary};

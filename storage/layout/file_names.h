@@ -29,6 +29,10 @@ inline constexpr std::string_view kCurrentName = "CURRENT";
 inline constexpr std::string_view kSnapshotListName = "SNAPSHOT";
 /// What of the segments was verified when (docs/formats/scrub_format.md); may go at any time.
 inline constexpr std::string_view kScrubRecordName = "SCRUB";
+/// Blocks kept for a full disk (space_reserve.h); may go at any time.
+inline constexpr std::string_view kReserveName = "RESERVE";
+/// Opens that have not ended well (open_attempts.h); may go at any time.
+inline constexpr std::string_view kOpenAttemptsName = "OPENING";
 /// There while a directory is being initialised (data_directory.h, invariant 2).
 inline constexpr std::string_view kInitialisingName = "tmp/INITIALISING";
 
@@ -50,6 +54,8 @@ enum class FileKind {
   kCurrent,
   kSnapshotList,
   kScrubRecord,
+  kReserve,
+  kOpenAttempts,
   kManifest,   ///< FileName::number
   kLog,        ///< FileName::number
   kSegment,    ///< FileName::uuid

@@ -142,6 +142,8 @@ bool IsSnapshotFileName(std::string_view name) {
     case FileKind::kLock:
     case FileKind::kSnapshotList:
     case FileKind::kScrubRecord:
+    case FileKind::kReserve:
+    case FileKind::kOpenAttempts:
     case FileKind::kTemporary:
       break;
   }
