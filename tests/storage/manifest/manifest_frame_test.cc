@@ -215,7 +215,7 @@ TEST_CASE("every reserved byte of a manifest's header and of a record must be ze
             "header: byte " + std::to_string(at));
   }
   // Of each record, the last one and its mark too: nothing else may be taken for a torn tail.
-  for (const size_t block : {1, 2, 3, 4, 5, 8}) {
+  for (const size_t block : {1U, 2U, 3U, 4U, 5U, 8U}) {
     const size_t record = block * kManifestBlockBytes;
     for (size_t at = 18; at < 24; ++at) {
       std::string bytes = Sample().bytes();
