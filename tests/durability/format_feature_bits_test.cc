@@ -152,9 +152,9 @@ TEST_SUITE("durability") {
       absl::Status status = database.status();
       if (database.ok()) {  // the collection is damaged, and the database opens
         const DatabaseReading reading = ReadEverything(**database);
-        for (const auto& [collection, read] : reading) {
-          CHECK_MESSAGE(read.contradiction.empty(), read.contradiction);
-          status.Update(read.status);
+        for (const auto& entry : reading) {
+          CHECK_MESSAGE(entry.second.contradiction.empty(), entry.second.contradiction);
+          status.Update(entry.second.status);
         }
       }
       CHECK_MESSAGE(GetErrorReason(status) == ErrorReason::kDamaged, status.ToString());
