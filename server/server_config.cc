@@ -76,6 +76,10 @@ void Declare(CLI::App& app, RawOptions& raw) {
   app.add_option("--snapshot-dir", raw.config.snapshot_directory,
                  "Directory below which clients may take snapshots, each under a name; without it "
                  "they may not");
+  app.add_option("--scrub-rate", raw.scrub_mib_per_second,
+                 "MiB a second at which the disk is read again in the background and verified; "
+                 "faster where seven days would not do; 0: never")
+      ->capture_default_str();
   app.add_flag("--version", raw.version, "Version, build, instruction set and formats");
   app.footer(kFooter);
 }
@@ -89,6 +93,12 @@ absl::StatusOr<ServerConfig> Check(RawOptions raw) {
     return absl::InvalidArgumentError(
         absl::StrCat("--threads is ", config.threads, "; at most ", kThreadsMax, " are allowed"));
   }
+  if (raw.scrub_mib_per_second > kScrubRateMax) {
+    return absl::InvalidArgumentError(absl::StrCat("--scrub-rate is ", raw.scrub_mib_per_second,
+                                                   "; at most ", kScrubRateMax,
+                                                   " MiB a second are allowed"));
+  }
+  config.scrub_bytes_per_second = raw.scrub_mib_per_second << 20U;
   PERIGEE_ASSIGN_OR_RETURN(config.io_backend, ParseIoBackend(raw.io_backend));
   PERIGEE_ASSIGN_OR_RETURN(config.log_level, ParseLogLevel(raw.log_level));
   PERIGEE_ASSIGN_OR_RETURN(config.on_storage_failure,

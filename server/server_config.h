@@ -7,6 +7,7 @@
 // Thread-safety: a value type.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -36,6 +37,8 @@ struct ServerConfig {
   /// Where snapshots that clients ask for go; empty: they may not.
   std::string snapshot_directory = {};
   StorageFailurePolicy on_storage_failure = StorageFailurePolicy::kExit;
+  /// How fast segments are read again in the background; 0: not at all.
+  uint64_t scrub_bytes_per_second = kScrubBytesPerSecond;
 };
 
 /// What the command line asks for instead of a server.

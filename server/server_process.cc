@@ -94,6 +94,7 @@ OpenOptions DatabaseOptions(const ServerConfig& config, StopRequest& stop) {
   // Each session gets a handle of its own with the rights of its principal.
   OpenOptions options = {.access = Access::Unrestricted()};
   options.io_backend = config.io_backend;
+  options.scrub_bytes_per_second = config.scrub_bytes_per_second;
   const bool ends = config.on_storage_failure == StorageFailurePolicy::kExit;
   options.on_storage_failed = [&stop, ends](const absl::Status& status) {
     Log(LogLevel::kError, "server.storage_failed",

@@ -297,6 +297,25 @@ struct DatabaseStatus {
   storageError @12 :Text;
   warnings @13 :List(Text);
   collections @14 :List(CollectionDescription);
+  scrub @15 :ScrubStatus;
+}
+
+struct SegmentScrub {
+  collection @0 :Text;
+  segment @1 :Text;            # uuid
+  bytes @2 :UInt64;
+  verifiedAtMs @3 :Int64;      # Unix time; 0: not yet
+  damage @4 :Text;
+}
+
+struct ScrubStatus {
+  state @0 :Text;
+  bytesPerSecond @1 :UInt64;   # 0: off
+  bytesTotal @2 :UInt64;
+  bytesVerified @3 :UInt64;
+  lastFullPassMs @4 :Int64;    # Unix time; 0: not yet
+  damagesFound @5 :UInt64;
+  segments @6 :List(SegmentScrub);
 }
 
 # ---- search of chosen segments (N12) --------------------------------------------------------------

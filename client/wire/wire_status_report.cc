@@ -12,7 +12,9 @@ namespace perigee::wire {
 namespace {
 
 constexpr size_t kSentenceBytesMax = 64U << 10U;
-constexpr size_t kWarningsMax = 10'000;
+// A warning for each segment, at most, and those of the open.
+constexpr size_t kWarningsMax = 50'000;
+constexpr size_t kSegmentsMax = 20'000;
 
 void EncodeVectorStatus(const std::vector<VectorStatus>& vectors,
                         capnp::List<schema::VectorStatus>::Builder out) {
@@ -38,6 +40,50 @@ absl::StatusOr<std::vector<VectorStatus>> DecodeVectorStatus(
     vectors.push_back(std::move(vector));
   }
   return vectors;
+}
+
+void EncodeScrub(const ScrubStatus& scrub, schema::ScrubStatus::Builder out) {
+  out.setState(WireText(scrub.state));
+  out.setBytesPerSecond(scrub.bytes_per_second);
+  out.setBytesTotal(scrub.bytes_total);
+  out.setBytesVerified(scrub.bytes_verified);
+  out.setLastFullPassMs(scrub.last_full_pass_ms);
+  out.setDamagesFound(scrub.damages_found);
+  auto segments = out.initSegments(WireCount(scrub.segments.size()));
+  for (size_t i = 0; i < scrub.segments.size(); ++i) {
+    const SegmentScrub& segment = scrub.segments[i];
+    schema::SegmentScrub::Builder element = segments[WireCount(i)];
+    element.setCollection(WireText(segment.collection));
+    element.setSegment(WireText(segment.segment));
+    element.setBytes(segment.bytes);
+    element.setVerifiedAtMs(segment.verified_at_ms);
+    element.setDamage(WireText(segment.damage));
+  }
+}
+
+absl::StatusOr<ScrubStatus> DecodeScrub(schema::ScrubStatus::Reader in) {
+  ScrubStatus scrub;
+  PERIGEE_ASSIGN_OR_RETURN(scrub.state, CopyText("a state", in.getState(), kSentenceBytesMax));
+  scrub.bytes_per_second = in.getBytesPerSecond();
+  scrub.bytes_total = in.getBytesTotal();
+  scrub.bytes_verified = in.getBytesVerified();
+  scrub.last_full_pass_ms = in.getLastFullPassMs();
+  scrub.damages_found = in.getDamagesFound();
+  PERIGEE_RETURN_IF_ERROR(
+      CheckCount("the segments of the scrub", in.getSegments().size(), kSegmentsMax));
+  for (const schema::SegmentScrub::Reader element : in.getSegments()) {
+    SegmentScrub segment;
+    PERIGEE_ASSIGN_OR_RETURN(segment.collection,
+                             CopyText("a collection name", element.getCollection(), kNameBytesMax));
+    PERIGEE_ASSIGN_OR_RETURN(segment.segment,
+                             CopyText("a segment", element.getSegment(), kNameBytesMax));
+    segment.bytes = element.getBytes();
+    segment.verified_at_ms = element.getVerifiedAtMs();
+    PERIGEE_ASSIGN_OR_RETURN(segment.damage,
+                             CopyText("a damage", element.getDamage(), kSentenceBytesMax));
+    scrub.segments.push_back(std::move(segment));
+  }
+  return scrub;
 }
 
 }  // namespace
@@ -117,6 +163,7 @@ void EncodeDatabaseStatus(const DatabaseStatus& status, schema::DatabaseStatus::
     warnings.set(WireCount(i), WireText(status.warnings[i]));
   }
   EncodeDescriptions(status.collections, out.initCollections(WireCount(status.collections.size())));
+  EncodeScrub(status.scrub, out.initScrub());
 }
 
 absl::StatusOr<DatabaseStatus> DecodeDatabaseStatus(schema::DatabaseStatus::Reader in) {
@@ -144,6 +191,7 @@ absl::StatusOr<DatabaseStatus> DecodeDatabaseStatus(schema::DatabaseStatus::Read
     status.warnings.push_back(std::move(warning));
   }
   PERIGEE_ASSIGN_OR_RETURN(status.collections, DecodeDescriptions(in.getCollections()));
+  PERIGEE_ASSIGN_OR_RETURN(status.scrub, DecodeScrub(in.getScrub()));
   return status;
 }
 

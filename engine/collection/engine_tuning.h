@@ -54,6 +54,8 @@ struct EngineTuning {
   absl::Duration io_stalled_after = absl::Seconds(30);
   absl::Duration io_failed_after = absl::Seconds(120);
   absl::Duration io_check_every = absl::Seconds(1);
+  /// Nothing is scrubbed in the first moments of an open, which has enough to read.
+  absl::Duration scrub_start_after = absl::Minutes(1);
   /// Prepare log files on a thread of their own; tests that count calls want this off.
   bool log_preallocation = true;
 };

@@ -205,8 +205,8 @@ void DatabaseCore::StartThreads() {
   environment_->queue = queue_.get();
   scrubber_ = std::make_unique<SegmentScrubber>(
       *environment_, catalog_, *manifest_,
-      SegmentScrubber::Options{.bytes_per_second =
-                                   std::max<uint64_t>(options_.scrub_bytes_per_second, 1)});
+      SegmentScrubber::Options{.pace = {.bytes_per_second_min = options_.scrub_bytes_per_second},
+                               .start_after = tuning_.scrub_start_after});
   if (options_.maintenance_threads > 0 && options_.scrub_bytes_per_second > 0) {
     scrubber_->Start();
   }
@@ -371,8 +371,11 @@ absl::StatusOr<DatabaseStatus> DatabaseCore::Status() const {
     sources.warnings.push_back(std::move(low));
   }
   if (scrubber_ != nullptr) {
-    for (std::string& finding : scrubber_->findings()) {
-      sources.warnings.push_back(std::move(finding));
+    sources.scrub = scrubber_->Report();
+    for (const SegmentScrub& segment : sources.scrub.segments) {
+      if (!segment.damage.empty()) {
+        sources.warnings.push_back(absl::StrCat("damaged on the disk: ", segment.damage));
+      }
     }
   }
   return MakeDatabaseStatus(sources);

@@ -71,6 +71,7 @@ class DatabaseCore {
   absl::Status Close();
 
   CollectionEnvironment& environment() const { return *environment_; }
+  const CollectionCatalog& catalog() const { return catalog_; }
   /// Requires: open for writing.
   SegmentScrubber& scrubber() const { return *scrubber_; }
 

@@ -32,6 +32,7 @@ absl::StatusOr<DatabaseStatus> MakeDatabaseStatus(const StatusSources& sources) 
   }
   status.storage_error = std::string(environment.state.storage_error().message());
   status.warnings = sources.warnings;
+  status.scrub = sources.scrub;
   for (const std::shared_ptr<CollectionCore>& collection : sources.catalog->List()) {
     absl::StatusOr<CollectionDescription> description = collection->Describe();
     if (description.ok()) {  // not when it was dropped meanwhile

@@ -25,6 +25,7 @@ struct StatusSources {
   const storage::FileLog* log = nullptr;  ///< null when read-only
   std::string io_backend = {};
   std::vector<std::string> warnings = {};  ///< of the open
+  ScrubStatus scrub = {.state = "off"};
 };
 
 absl::StatusOr<DatabaseStatus> MakeDatabaseStatus(const StatusSources& sources);

@@ -100,6 +100,7 @@ TEST_SUITE("durability") {
   TEST_CASE("crash enumeration: roll manifest") { EnumerateNamed("roll-manifest"); }
   TEST_CASE("crash enumeration: bulk load") { EnumerateNamed("bulk-load"); }
   TEST_CASE("crash enumeration: roll log") { EnumerateNamed("roll-log"); }
+  TEST_CASE("crash enumeration: scrub") { EnumerateNamed("scrub"); }
 
   TEST_CASE("crash enumeration: mixed triples 1") { EnumerateTriples(0); }
   TEST_CASE("crash enumeration: mixed triples 2") { EnumerateTriples(1); }

@@ -149,6 +149,20 @@ CrashScript& CrashScript::Snapshot(const std::string& directory) {
   return *this;
 }
 
+CrashScript& CrashScript::Scrub() {
+  return Run(
+      [this] {
+        SegmentScrubber& scrubber = database_->scrubber();
+        scrubber.Resume();
+        while (scrubber.VerifyNext()) {
+        }
+        scrubber.Save();
+        const bool damaged = scrubber.Report().damages_found > 0;
+        return damaged ? absl::DataLossError("the scrub found damage") : absl::OkStatus();
+      },
+      acknowledged());
+}
+
 CrashScript& CrashScript::BeforeCall(uint64_t n, std::function<void(CrashScript&)> meanwhile) {
   calls_before_meanwhile_ = n;
   meanwhile_ = std::move(meanwhile);

@@ -64,6 +64,8 @@ class CrashScript {
   CrashScript& Load(const std::string& collection, uint64_t first, uint64_t count, int64_t value);
   /// Makes a snapshot in that directory.
   CrashScript& Snapshot(const std::string& directory);
+  /// Verifies every segment that is due, as the thread of a running database would.
+  CrashScript& Scrub();
   /// Runs `meanwhile` before the n-th call that the next operation makes: sealing and rewriting let
   /// writes in while they build a segment. Not for operations that write to the log themselves.
   CrashScript& BeforeCall(uint64_t n, std::function<void(CrashScript&)> meanwhile);

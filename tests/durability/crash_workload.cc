@@ -104,6 +104,14 @@ void Snapshots(CrashScript& script) {
   script.Load("a", 20, 3, 4).Snapshot("/second").Delete("a", 20, 2);
 }
 
+void Scrubs(CrashScript& script) {
+  script.Open().Create("a").Upsert("a", 1, 6, 1).Flush("a").Delete("a", 2, 1).Flush("a").Scrub();
+  script.Upsert("a", 9, 2, 2).Flush("a").Close().Open().Scrub().Optimize("a").Delete("a", 1, 1);
+  script.Close().Open();  // nobody has seen the new segment
+  script.BeforeCall(6, [](CrashScript& meanwhile) { meanwhile.Upsert("a", 3, 1, 3).Flush("a"); });
+  script.Scrub().Upsert("a", 4, 1, 4);
+}
+
 // Writes come in between the calls by which segments are built and named.
 void SealAndCompactUnderWrites(CrashScript& script) {
   script.Open().Create("a").Upsert("a", 1, 8, 1);
@@ -189,6 +197,7 @@ const std::vector<CrashWorkload>& NamedWorkloads() {
       {"roll-manifest", WithRollOver(3), RollManifest},
       {"bulk-load", SmallTuning(), BulkLoads},
       {"roll-log", SmallTuning(), RollLog},
+      {"scrub", SmallTuning(), Scrubs},
   };
   return workloads;
 }

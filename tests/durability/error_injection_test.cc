@@ -76,6 +76,7 @@ TEST_SUITE("durability") {
   TEST_CASE("errors: recover") { InjectInto("recover"); }
   TEST_CASE("errors: recover and seal") { InjectInto("recover and seal"); }
   TEST_CASE("errors: read only") { InjectInto("read only"); }
+  TEST_CASE("errors: scrub") { InjectInto("scrub"); }
   TEST_CASE("errors: a disk of large blocks") { InjectInto("a disk of large blocks"); }
   TEST_CASE("errors: snapshot and restore") { InjectInto("snapshot and restore"); }
   TEST_CASE("errors: large reads") { InjectInto("large reads"); }

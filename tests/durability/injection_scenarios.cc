@@ -161,6 +161,17 @@ std::vector<InjectionScenario> MakeScenarios() {
              script.Flush("a").Close();
            },
        .run = [](InjectionScript& script) { script.OpenReadOnly().Search("a").Status().Close(); }});
+  scenarios.push_back({.name = "scrub",
+                       .prepare =
+                           [](SimulatedFileSystem&, InjectionScript& script) {
+                             Fill(script);
+                             script.Flush("a").Close();
+                           },
+                       .run =
+                           [](InjectionScript& script) {
+                             script.Open().Scrub().Status().Upsert("a", 1, 1, 8).Flush("a").Close();
+                             script.Open().Scrub().Optimize("a").Search("a").Scrub();
+                           }});
   scenarios.push_back({.name = "a disk of large blocks",
                        .prepare =
                            [](SimulatedFileSystem& disk, InjectionScript& script) {

@@ -59,6 +59,8 @@ class InjectionScript {
   /// An exact search for everything, which must find everything or fail.
   InjectionScript& Search(const std::string& collection);
   InjectionScript& Status();
+  /// Verifies every segment that is due, as the thread of a running database would.
+  InjectionScript& Scrub();
   /// The same of the collection "wide", whose vectors do not fit into one read request. It is not
   /// part of the world.
   InjectionScript& CreateWide();

@@ -23,12 +23,13 @@ TEST_CASE("defaults of the server") {
   CHECK(config.threads == 0);
   CHECK(config.log_level == LogLevel::kInfo);
   CHECK(config.on_storage_failure == StorageFailurePolicy::kExit);
+  CHECK(config.scrub_bytes_per_second == 8U << 20U);
 }
 
 TEST_CASE("every option of the server") {
   const auto parsed = Parse({"--data=db", "--listen", "[::1]:1", "--listen=unix:s", "--insecure",
                              "--io-backend", "posix", "--threads", "3", "--log-level", "debug",
-                             "--on-storage-failure", "read_only"});
+                             "--on-storage-failure", "read_only", "--scrub-rate", "3"});
   REQUIRE(parsed.ok());
   const auto& config = std::get<ServerConfig>(*parsed);
   REQUIRE(config.listen.size() == 2);
@@ -38,6 +39,9 @@ TEST_CASE("every option of the server") {
   CHECK(config.threads == 3);
   CHECK(config.log_level == LogLevel::kDebug);
   CHECK(config.on_storage_failure == StorageFailurePolicy::kReadOnly);
+  CHECK(config.scrub_bytes_per_second == 3U << 20U);
+  CHECK(std::get<ServerConfig>(*Parse({"--data=db", "--scrub-rate=0"})).scrub_bytes_per_second ==
+        0);
 }
 
 TEST_CASE("help and version need no data") {
@@ -55,6 +59,8 @@ TEST_CASE("command lines that are refused") {
                                              {"--data", "db", "--threads", "many"},
                                              {"--data", "db", "--threads", "1025"},
                                              {"--data", "db", "--on-storage-failure", "panic"},
+                                             {"--data", "db", "--scrub-rate", "-1"},
+                                             {"--data", "db", "--scrub-rate", "65537"},
                                              {"--data", "db", "--unknown"},
                                              {"--data", "db", "extra"}}) {
     CHECK(Parse(arguments).status().code() == absl::StatusCode::kInvalidArgument);

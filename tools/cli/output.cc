@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "tools/point_json/point_json.h"
 
 namespace perigee::tools {
@@ -16,6 +17,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kPayloadColumnsMax = 72;
+constexpr size_t kSegmentsShown = 20;
 
 // Text that our own printers made is JSON already; parsing it again keeps one writer of numbers.
 Json Parsed(const std::string& json) { return Json::parse(json, nullptr, false); }
@@ -54,6 +56,24 @@ Json DescriptionValue(const CollectionDescription& c) {
           {"memory_bytes", c.memory_bytes},
           {"disk_bytes", c.disk_bytes},
           {"applied_seq", c.applied_seq}};
+}
+
+Json ScrubValue(const ScrubStatus& scrub) {
+  Json segments = Json::array();
+  for (const SegmentScrub& segment : scrub.segments) {
+    segments.push_back({{"segment", segment.segment},
+                        {"collection", segment.collection},
+                        {"bytes", segment.bytes},
+                        {"verified_at_ms", segment.verified_at_ms},
+                        {"damage", segment.damage}});
+  }
+  return {{"state", scrub.state},
+          {"bytes_per_second", scrub.bytes_per_second},
+          {"bytes_total", scrub.bytes_total},
+          {"bytes_verified", scrub.bytes_verified},
+          {"last_full_pass_ms", scrub.last_full_pass_ms},
+          {"damages_found", scrub.damages_found},
+          {"segments", segments}};
 }
 
 void PrintJson(std::ostream& out, const Json& json) {
@@ -174,6 +194,48 @@ void PrintDescription(std::ostream& out, OutputFormat format, const CollectionDe
   PrintTable(out, rows);
 }
 
+namespace {
+
+std::string TimeText(int64_t unix_ms) {
+  return unix_ms == 0 ? "not yet"
+                      : absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", absl::FromUnixMillis(unix_ms),
+                                         absl::UTCTimeZone());
+}
+
+std::string ScrubSummary(const ScrubStatus& scrub) {
+  if (scrub.bytes_per_second == 0) {
+    return scrub.state;
+  }
+  return absl::StrCat(scrub.state, "; ", HumanBytes(scrub.bytes_verified), " of ",
+                      HumanBytes(scrub.bytes_total), " verified, at ",
+                      HumanBytes(scrub.bytes_per_second),
+                      "/s; last full pass: ", TimeText(scrub.last_full_pass_ms),
+                      "; damaged segments found so far: ", scrub.damages_found);
+}
+
+// Those that were verified longest ago, which are what one asks for.
+void PrintSegments(std::ostream& out, std::vector<SegmentScrub> segments) {
+  std::stable_sort(segments.begin(), segments.end(),
+                   [](const SegmentScrub& a, const SegmentScrub& b) {
+                     return a.verified_at_ms < b.verified_at_ms;
+                   });
+  const size_t shown = std::min(segments.size(), kSegmentsShown);
+  std::vector<std::vector<std::string>> rows = {{"SEGMENT", "COLLECTION", "SIZE", "VERIFIED"}};
+  for (size_t i = 0; i < shown; ++i) {
+    const SegmentScrub& segment = segments[i];
+    rows.push_back({segment.segment, segment.collection, HumanBytes(segment.bytes),
+                    absl::StrCat(segment.damage.empty() ? "" : "DAMAGED; before: ",
+                                 TimeText(segment.verified_at_ms))});
+  }
+  out << "\n";
+  PrintTable(out, rows);
+  if (shown < segments.size()) {
+    out << "and " << Thousands(segments.size() - shown) << " more; --json lists all\n";
+  }
+}
+
+}  // namespace
+
 void PrintStatus(std::ostream& out, OutputFormat format, const DatabaseStatus& s) {
   if (format == OutputFormat::kJson) {
     Json collections = Json::array();
@@ -194,6 +256,7 @@ void PrintStatus(std::ostream& out, OutputFormat format, const DatabaseStatus& s
                     {"disk_free_bytes", s.disk_free_bytes},
                     {"storage_error", s.storage_error},
                     {"warnings", s.warnings},
+                    {"scrub", ScrubValue(s.scrub)},
                     {"collections", collections}});
     return;
   }
@@ -206,7 +269,8 @@ void PrintStatus(std::ostream& out, OutputFormat format, const DatabaseStatus& s
       {"i/o", s.io_backend},
       {"kernels", s.simd},
       {"log", absl::StrCat(HumanBytes(s.log_bytes), " in ", s.log_files, " files")},
-      {"disk free", HumanBytes(s.disk_free_bytes)}};
+      {"disk free", HumanBytes(s.disk_free_bytes)},
+      {"scrub", ScrubSummary(s.scrub)}};
   if (!s.storage_error.empty()) {
     rows.push_back({"STORAGE ERROR", s.storage_error});
   }
@@ -217,6 +281,9 @@ void PrintStatus(std::ostream& out, OutputFormat format, const DatabaseStatus& s
   if (!s.collections.empty()) {
     out << "\n";
     PrintCollections(out, format, s.collections);
+  }
+  if (!s.scrub.segments.empty()) {
+    PrintSegments(out, s.scrub.segments);
   }
 }
 

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kFolders = {"wal",  "seg", "del",
                                                       "book", "tmp", "quarantine"};
+// Known names of files that hold no data and may be missing at any time.
+constexpr std::array<std::string_view, 4> kNoData = {"LOCK", "SCRUB", "RESERVE", "OPENING"};
 constexpr std::string_view kLogSuffix = ".wal";
 constexpr size_t kLogDigitsMin = 16;
 
@@ -84,7 +86,7 @@ absl::Status SurveyDirectory(const std::string& directory, DirectorySurvey& surv
       survey.has_current = true;
     } else if (const std::optional<uint64_t> number = ParseManifestName(name); number.has_value()) {
       survey.manifests.push_back(*number);
-    } else if (name != "LOCK") {
+    } else if (std::find(kNoData.begin(), kNoData.end(), name) == kNoData.end()) {
       survey.unknown.push_back(name);
     }
   }

@@ -330,7 +330,18 @@ DatabaseStatus RandomValues::Status() {
   for (uint64_t i = Below(3); i > 0; --i) {
     status.warnings.push_back(Text());
     status.collections.push_back(Description());
+    status.scrub.segments.push_back({.collection = Name(),
+                                     .segment = Name(),
+                                     .bytes = Number(),
+                                     .verified_at_ms = static_cast<int64_t>(Number()),
+                                     .damage = Text()});
   }
+  status.scrub.state = Text();
+  status.scrub.bytes_per_second = Number();
+  status.scrub.bytes_total = Number();
+  status.scrub.bytes_verified = Number();
+  status.scrub.last_full_pass_ms = static_cast<int64_t>(Number());
+  status.scrub.damages_found = Number();
   return status;
 }
 

@@ -31,6 +31,23 @@ void CheckEqual(const CollectionDescription& a, const CollectionDescription& b) 
   CHECK(a.state == b.state);
 }
 
+void CheckEqual(const ScrubStatus& a, const ScrubStatus& b) {
+  CHECK(a.state == b.state);
+  CHECK(a.bytes_per_second == b.bytes_per_second);
+  CHECK(a.bytes_total == b.bytes_total);
+  CHECK(a.bytes_verified == b.bytes_verified);
+  CHECK(a.last_full_pass_ms == b.last_full_pass_ms);
+  CHECK(a.damages_found == b.damages_found);
+  REQUIRE(a.segments.size() == b.segments.size());
+  for (size_t i = 0; i < a.segments.size(); ++i) {
+    CHECK(a.segments[i].collection == b.segments[i].collection);
+    CHECK(a.segments[i].segment == b.segments[i].segment);
+    CHECK(a.segments[i].bytes == b.segments[i].bytes);
+    CHECK(a.segments[i].verified_at_ms == b.segments[i].verified_at_ms);
+    CHECK(a.segments[i].damage == b.segments[i].damage);
+  }
+}
+
 TEST_CASE("status reports survive the wire") {
   const uint64_t seed = tests::TestSeed(7);
   CAPTURE(seed);
@@ -56,6 +73,7 @@ TEST_CASE("status reports survive the wire") {
     CHECK(decoded->disk_free_bytes == expected.disk_free_bytes);
     CHECK(decoded->storage_error == expected.storage_error);
     CHECK(decoded->warnings == expected.warnings);
+    CheckEqual(decoded->scrub, expected.scrub);
     REQUIRE(decoded->collections.size() == expected.collections.size());
     for (size_t j = 0; j < expected.collections.size(); ++j) {
       CheckEqual(decoded->collections[j], expected.collections[j]);
@@ -73,10 +91,12 @@ TEST_CASE("a snapshot report survives the wire") {
   CHECK(*back == report);
 }
 
-TEST_CASE("more collections than there can be are refused") {
+TEST_CASE("more collections or segments than there can be are refused") {
   capnp::MallocMessageBuilder message;
   auto root = message.initRoot<schema::DatabaseStatus>();
   CHECK(!DecodeDescriptions(root.initCollections(10'001).asReader()).ok());
+  root.initScrub().initSegments(20'001);
+  CHECK(!DecodeDatabaseStatus(root.asReader()).ok());
 }
 
 }  // namespace

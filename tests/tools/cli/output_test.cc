@@ -75,6 +75,7 @@ TEST_CASE("every printer writes valid JSON") {
   };
   DatabaseStatus status;
   status.warnings = {"w"};
+  status.scrub.segments = {{.collection = "docs", .segment = "s", .damage = "page 3"}};
   status.collections.resize(1);
   status.collections[0].schema.vectors = {{.name = "", .dimension = 3}};
   ExplainResult explain;
@@ -93,6 +94,41 @@ TEST_CASE("every printer writes valid JSON") {
     PrintPoints(out, OutputFormat::kJson,
                 {{.id = "a", .vectors = {{"", {1, 2}}}, .payload = {{"k", 1}}}}, "cursor");
   }));
+}
+
+TEST_CASE("status tells how far the disk was verified, oldest segments first") {
+  DatabaseStatus status;
+  status.scrub.state = "off";
+  const auto text = [&status] {
+    std::ostringstream out;
+    PrintStatus(out, OutputFormat::kTable, status);
+    return out.str();
+  };
+  CHECK(text().find("scrub       off\n") != std::string::npos);
+  CHECK(text().find("SEGMENT") == std::string::npos);
+  status.scrub = {.state = "waiting",
+                  .bytes_per_second = 8U << 20U,
+                  .bytes_total = 30U << 20U,
+                  .bytes_verified = 20U << 20U,
+                  .last_full_pass_ms = 1'760'000'000'000,
+                  .damages_found = 1};
+  for (int64_t i = 0; i < 25; ++i) {
+    status.scrub.segments.push_back({.collection = "docs",
+                                     .segment = "s" + std::to_string(i),
+                                     .bytes = 1U << 20U,
+                                     .verified_at_ms = (25 - i) * 86'400'000});
+  }
+  status.scrub.segments[24].damage = "page 3";
+  status.scrub.segments[23].verified_at_ms = 0;
+  const std::string printed = text();
+  CHECK(printed.find("waiting; 20.0 MiB of 30.0 MiB verified, at 8.0 MiB/s; last full pass: "
+                     "2025-10-09 08:53:20 UTC; damaged segments found so far: 1") !=
+        std::string::npos);
+  const size_t never = printed.find("s23      docs        1.0 MiB  not yet\n");
+  const size_t damaged = printed.find("DAMAGED; before: 1970-01-02 00:00:00 UTC\n");
+  CHECK(never < damaged);
+  CHECK(damaged < printed.find("1970-01-04"));
+  CHECK(printed.find("and 5 more; --json lists all") != std::string::npos);
 }
 
 }  // namespace

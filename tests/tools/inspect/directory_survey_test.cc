@@ -25,6 +25,7 @@ struct Fixture {
 };
 
 TEST_CASE_FIXTURE(Fixture, "a database has known names only") {
+  tests::WriteBytes(path + "/SCRUB", "of no importance");
   const DirectorySurvey survey = Survey();
   CHECK(survey.is_database());
   CHECK(survey.has_objects());

@@ -36,6 +36,27 @@ struct CollectionDescription {
   std::string state = {};    ///< in words: "ready", "sealing: 40,000 rows searched exactly", ...
 };
 
+/// A sealed segment as the background scrub knows it.
+struct SegmentScrub {
+  std::string collection = {};
+  std::string segment = {};    ///< uuid
+  uint64_t bytes = 0;          ///< of its file and its deletion file
+  int64_t verified_at_ms = 0;  ///< Unix time of when it was last read as it should be; 0: not yet
+  std::string damage = {};     ///< what was found, and what becomes of it; empty: none
+};
+
+/// How far the disk has been verified. A segment is read again every three days or sooner after it
+/// became due, all of them within seven days.
+struct ScrubStatus {
+  std::string state = {};         ///< "off", "waiting", or "verifying <uuid>"
+  uint64_t bytes_per_second = 0;  ///< how fast it reads; 0: off
+  uint64_t bytes_total = 0;
+  uint64_t bytes_verified = 0;    ///< of these, what need not be verified now
+  int64_t last_full_pass_ms = 0;  ///< Unix time of when nothing was left to verify; 0: not yet
+  uint64_t damages_found = 0;     ///< segments, restarts included
+  std::vector<SegmentScrub> segments = {};
+};
+
 struct DatabaseStatus {
   std::string uuid = {};
   std::string version = {};
@@ -52,6 +73,7 @@ struct DatabaseStatus {
   std::string storage_error = {};  ///< why writes are refused; empty when all is well
   std::vector<std::string> warnings = {};
   std::vector<CollectionDescription> collections = {};
+  ScrubStatus scrub = {};
 };
 
 }  // namespace perigee
