@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kDefaultListen = "127.0.0.1:7474";
 constexpr size_t kThreadsMax = 1'024;
+constexpr uint64_t kScrubRateMax = 65'536;
 
 constexpr const char* kFooter =
     "Clients connect with perigee://HOST:PORT or unix:PATH.\n"
@@ -51,6 +52,7 @@ struct RawOptions {
   std::string io_backend = "auto";
   std::string log_level = "info";
   std::string on_storage_failure = "exit";
+  uint64_t scrub_mib_per_second = kScrubBytesPerSecond >> 20U;
   bool version = false;
 };
 
