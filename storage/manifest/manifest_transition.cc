@@ -10,6 +10,7 @@
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
+#include "storage/foundation/string_view_bridge.h"
 
 namespace perigee::storage {
 namespace {
@@ -102,6 +103,68 @@ absl::Status CheckNewSegment(const ManifestState& state, const SegmentEntry& seg
         absl::StrCat("segment ", segment.uuid.ToString(), " up to LSN ",
                      std::max(segment.max_lsn, segment.stamped_lsn),
                      " is ahead of the durable LSN ", state.durable_lsn));
+  }
+  return absl::OkStatus();
+}
+
+// The files that the edit makes some segment's own, deletions and segments, or shared, codebooks.
+std::set<ManifestFile> FilesNamedBy(const ManifestEdit& edit) {
+  std::set<ManifestFile> files;
+  const auto add = [&files](const SegmentEntry& segment) {
+    files.insert({ManifestFileKind::kSegment, segment.uuid});
+    if (!segment.codebook_uuid.is_nil()) {
+      files.insert({ManifestFileKind::kBook, segment.codebook_uuid});
+    }
+    if (segment.deletion) {
+      files.insert({ManifestFileKind::kDeletion, segment.deletion->uuid});
+    }
+  };
+  for (const CollectionEntry& collection : edit.collections_added) {
+    for (const auto& [uuid, segment] : collection.segments) {
+      add(segment);
+    }
+  }
+  for (const SegmentAddition& added : edit.segments_added) {
+    add(added.segment);
+  }
+  for (const DeletionChange& change : edit.deletions_set) {
+    files.insert({ManifestFileKind::kDeletion, change.deletion.uuid});
+  }
+  return files;
+}
+
+// N3: a uuid names one file for ever. What the edit names must not wait for its removal, which
+// would take it from its segment, and no two segments have one file of deletions.
+absl::Status CheckNamedFiles(const ManifestEdit& edit, const ManifestState& state) {
+  const std::set<ManifestFile> named = FilesNamedBy(edit);
+  if (named.empty()) {
+    return absl::OkStatus();
+  }
+  std::set<Uuid> deletions;
+  const auto refuse = [](const Uuid& file, std::string_view why) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("file ", file.ToString(), " is in the manifest already: ", Absl(why)));
+  };
+  const auto check = [&](ManifestFileKind kind, const Uuid& uuid) -> absl::Status {
+    const ManifestFile file = {kind, uuid};
+    if (named.count(file) == 0) {
+      return absl::OkStatus();
+    }
+    if (state.obsolete_files.count(file) > 0) {
+      return refuse(uuid, "it waits for its removal");
+    }
+    return kind == ManifestFileKind::kDeletion && !deletions.insert(uuid).second
+               ? refuse(uuid, "it holds the deletions of another segment")
+               : absl::OkStatus();
+  };
+  for (const auto& [collection_uuid, collection] : state.collections) {
+    for (const auto& [uuid, segment] : collection.segments) {
+      PERIGEE_RETURN_IF_ERROR(check(ManifestFileKind::kSegment, uuid));
+      PERIGEE_RETURN_IF_ERROR(check(ManifestFileKind::kBook, segment.codebook_uuid));
+      if (segment.deletion) {
+        PERIGEE_RETURN_IF_ERROR(check(ManifestFileKind::kDeletion, segment.deletion->uuid));
+      }
+    }
   }
   return absl::OkStatus();
 }
@@ -288,6 +351,7 @@ absl::Status ApplyManifestEditInPlace(const ManifestEdit& edit, const ContentHas
   PERIGEE_RETURN_IF_ERROR(SetDeletions(edit, state));
   PERIGEE_RETURN_IF_ERROR(SetAppliedLsns(edit, state));
   RetireUnusedBooks(books, state);
+  PERIGEE_RETURN_IF_ERROR(CheckNamedFiles(edit, state));
   PERIGEE_RETURN_IF_ERROR(ForgetFiles(edit, state));
   PERIGEE_RETURN_IF_ERROR(CheckLimits(state));
   state.version = edit.version;
@@ -340,6 +404,9 @@ absl::StatusOr<ManifestState> StateOfCheckpoint(const ManifestEdit& edit,
   if (valid.ok()) {
     state.obsolete_files.insert(edit.checkpoint_obsolete_files->begin(),
                                 edit.checkpoint_obsolete_files->end());
+    valid = CheckNamedFiles(edit, state);
+  }
+  if (valid.ok()) {
     valid = CheckLimits(state);
   }
   if (!valid.ok()) {

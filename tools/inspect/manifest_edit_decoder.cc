@@ -211,7 +211,12 @@ std::optional<ManifestEdit> DecodeManifestEdit(std::string_view bytes, uint64_t 
     // A segment stands behind its collection, so both have one rank.
     const uint16_t rank = item.kind == ItemKind::kSegmentOfCollection ? uint16_t{3} : kind;
     std::string fault = TakeItem(ByteCursor(body), item);
-    if (item_flags != 0 || rank < rank_before) {
+    // Segments of one collection ascend, so that equal states have equal bytes.
+    const bool behind_segment = item.kind == ItemKind::kSegmentOfCollection &&
+                                !edit.items.empty() &&
+                                edit.items.back().kind == ItemKind::kSegmentOfCollection;
+    if (item_flags != 0 || rank < rank_before ||
+        (behind_segment && item.segment.uuid <= edit.items.back().segment.uuid)) {
       fault = "has a flag or stands out of order";
     }
     if (!fault.empty()) {

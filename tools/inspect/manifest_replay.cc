@@ -43,14 +43,19 @@ class Replay {
 
   std::string Run() {
     for (const ManifestItem& item : edit_.items) {
+      if (item.kind == ItemKind::kFileForgotten) {
+        RetireBooks();
+        if (std::string fault = FilesFault(); !fault.empty()) {
+          return fault;
+        }
+      }
       if (std::string fault = Apply(item); !fault.empty()) {
         return absl::StrCat(Absl(ItemKindName(item.kind)), ": ", fault);
       }
     }
-    for (const Uuid& book : books_) {
-      if (const NamedFile file{FileKind::kCodebook, book}; state_.LiveFiles().count(file) == 0) {
-        state_.obsolete.insert(file);
-      }
+    RetireBooks();
+    if (std::string fault = FilesFault(); !fault.empty()) {
+      return fault;
     }
     return CheckLimits();
   }
@@ -117,6 +122,51 @@ class Replay {
     if (!segment.codebook.is_nil()) {
       books_.insert(segment.codebook);
     }
+  }
+
+  // Codebooks are shared: one is obsolete when the last segment that had it is gone.
+  void RetireBooks() {
+    for (const Uuid& book : std::exchange(books_, {})) {
+      if (const NamedFile file{FileKind::kCodebook, book}; state_.LiveFiles().count(file) == 0) {
+        state_.obsolete.insert(file);
+      }
+    }
+  }
+
+  // What is wrong with the files that the edit named so far: each is one segment's, codebooks
+  // aside, and waits for no removal.
+  std::string FilesFault() {
+    std::set<NamedFile> named;
+    for (const ManifestItem& item : edit_.items) {
+      const bool has_entry =
+          item.kind == ItemKind::kSegmentOfCollection || item.kind == ItemKind::kSegmentAdded;
+      if (item.kind == ItemKind::kDeletions) {
+        named.insert({FileKind::kDeletion, item.deletion.uuid});
+      }
+      if (has_entry) {
+        named.insert({FileKind::kSegment, item.segment.uuid});
+        named.insert({FileKind::kCodebook, item.segment.codebook});
+        named.insert({FileKind::kDeletion, item.segment.deletion.value_or(DeletionEntry()).uuid});
+      }
+    }
+    std::set<NamedFile> own;
+    for (const auto& [uuid, collection] : state_.collections) {
+      for (const auto& [segment_uuid, segment] : collection.segments) {
+        const NamedFile deletions = {FileKind::kDeletion,
+                                     segment.deletion.value_or(DeletionEntry()).uuid};
+        if (segment.deletion.has_value() && named.count(deletions) > 0 &&
+            !own.insert(deletions).second) {
+          return absl::StrCat(PathOf(deletions), " belongs to two segments");
+        }
+        for (const NamedFile& file : {NamedFile{FileKind::kSegment, segment_uuid}, deletions,
+                                      NamedFile{FileKind::kCodebook, segment.codebook}}) {
+          if (named.count(file) > 0 && state_.obsolete.count(file) > 0 && !file.uuid.is_nil()) {
+            return absl::StrCat(PathOf(file), " is live and waits for its removal");
+          }
+        }
+      }
+    }
+    return "";
   }
 
   std::string Drop(const ManifestItem& item) {

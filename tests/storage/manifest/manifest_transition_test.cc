@@ -241,6 +241,25 @@ std::vector<RefusedEdit> RefusedEdits() {
          d.uuid = UuidOf(0xD);
          deletion(e, d);
        }},
+      {"deletion file of another segment", Code::kAlreadyExists,
+       [c, good](ManifestEdit& e) {
+         DeletionReference d = good;
+         d.uuid = UuidOf(0xD);
+         e.deletions_set.push_back({c, UuidOf(2), d});
+       }},
+      {"new segment with the deletion file of another", Code::kAlreadyExists,
+       [c, good](ManifestEdit& e) {
+         e.segments_added.push_back({c, Segment(7)});
+         e.segments_added.back().segment.deletion = good;
+         e.segments_added.back().segment.deletion->uuid = UuidOf(0xD);
+       }},
+      {"new segment with a deletion file that the same edit retires", Code::kAlreadyExists,
+       [c, good](ManifestEdit& e) {
+         e.segments_removed.push_back({c, UuidOf(1)});
+         e.segments_added.push_back({c, Segment(7)});
+         e.segments_added.back().segment.deletion = good;
+         e.segments_added.back().segment.deletion->uuid = UuidOf(0xD);
+       }},
       {"falling applied LSN", Code::kInvalidArgument,
        [c](ManifestEdit& e) {
          e.applied_lsns.push_back({c, 19});
@@ -272,6 +291,17 @@ TEST_CASE("an edit that breaks a rule is refused and changes nothing") {
   }
 }
 
+TEST_CASE("a checkpoint that says of a live file that it is obsolete is damage") {
+  const ManifestState state = SampleState();
+  for (const ManifestFile& file : {ManifestFile{ManifestFileKind::kSegment, UuidOf(1)},
+                                   ManifestFile{ManifestFileKind::kDeletion, UuidOf(0xD)}}) {
+    ManifestEdit checkpoint = MakeCheckpoint(state);
+    REQUIRE(StateOfCheckpoint(checkpoint, HashOf(checkpoint)).ok());
+    checkpoint.checkpoint_obsolete_files->push_back(file);
+    CHECK(absl::IsDataLoss(StateOfCheckpoint(checkpoint, HashOf(checkpoint)).status()));
+  }
+}
+
 TEST_CASE("files become obsolete when nothing names them any more") {
   ManifestState state = SampleState();
   // Two segments share a codebook.
@@ -298,6 +328,12 @@ TEST_CASE("files become obsolete when nothing names them any more") {
               {ManifestFileKind::kBook, UuidOf(0xB)}};
   CHECK(state.obsolete_files == expected);
   CHECK(state.collections.empty());
+  // A codebook that waits for its removal is not taken up again.
+  edit = {};
+  edit.collections_added.push_back({.uuid = UuidOf(0xE), .name = "docs"});
+  edit.collections_added.back().segments.emplace(UuidOf(5), Segment(5));
+  edit.collections_added.back().segments.at(UuidOf(5)).codebook_uuid = UuidOf(0xB);
+  CHECK(absl::IsAlreadyExists(Apply(state, On(state, edit)).status()));
   // The name is free again.
   edit = {};
   edit.collections_added.push_back({.uuid = UuidOf(0xE), .name = "docs"});

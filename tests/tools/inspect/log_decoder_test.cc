@@ -110,6 +110,28 @@ TEST_CASE_FIXTURE(Fixture, "a later version is believed exactly if the trailer v
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "a group whose successor would have no slot or no LSN is none") {
+  constexpr size_t kTrailer = 2 * kLogBlock - 64;
+  const std::string last(8, '\xff');
+  std::string slot = example;
+  slot.replace(kLogBlock + 16, last.size(), last);
+  slot.replace(kTrailer + 24, last.size(), last);
+  std::string lsn = example;
+  lsn.replace(kLogBlock + 24, last.size(), last);
+  lsn.replace(kLogBlock + 72, last.size(), last);  // of the record
+  const uint32_t body = MaskedCrc32c(std::string_view(lsn).substr(kLogBlock + 64, 0x60 - 64));
+  lsn.replace(kLogBlock + 44, 4, std::string_view(reinterpret_cast<const char*>(&body), 4));
+  for (const std::string& changed : {slot, lsn}) {
+    auto file = Open(Resealed(changed, kLogBlock + 9, true));  // an epoch of more than one byte
+    REQUIRE(file.has_value());
+    CHECK_FALSE(Group(*file).has_value());
+    CHECK(fault.find("slot") != std::string::npos);
+  }
+  auto file = Open(Resealed(example, kLogBlock + 9, true));
+  REQUIRE(file.has_value());
+  CHECK(Group(*file).has_value());
+}
+
 TEST_CASE_FIXTURE(Fixture, "every changed byte of the header is found") {
   for (size_t place = 0; place < kLogBlock; place += place < 160 ? 1 : 37) {
     std::string changed = example;

@@ -58,6 +58,26 @@ TEST_CASE_FIXTURE(Fixture, "unknown items are skipped if they say so") {
   CHECK(list.Has(Severity::kUnsupported));
 }
 
+TEST_CASE_FIXTURE(Fixture, "the segments of a collection ascend") {
+  constexpr size_t kCollection = 88;        // the item of kind 3
+  constexpr size_t kAdded = 88 + 8 + 0x4a;  // that of kind 6
+  const std::string entry = example.substr(kAdded + 8 + 16, 0x83 - 16);
+  const auto segment = [&entry](char last) {
+    std::string changed = entry;
+    changed[15] = last;
+    return std::string("\x04\0\0\0", 4) + static_cast<char>(changed.size()) + std::string(3, '\0') +
+           changed;
+  };
+  const auto edit = [&](const std::string& segments) {
+    std::string bytes = example.substr(0, kCollection + 8 + 0x4a) + segments;
+    bytes[80] = 3;
+    return bytes;
+  };
+  CHECK(Decode(edit(segment(1) + segment(2))).has_value());
+  CHECK_FALSE(Decode(edit(segment(2) + segment(1))).has_value());
+  CHECK_FALSE(Decode(edit(segment(2) + segment(2))).has_value());
+}
+
 TEST_CASE_FIXTURE(Fixture, "hostile bytes are refused or taken, never more") {
   const uint64_t seed = tests::TestSeed(7);
   INFO("PERIGEE_TEST_SEED=", seed);
