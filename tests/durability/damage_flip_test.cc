@@ -14,6 +14,8 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tests/durability/damage_trial.h"
 #include "tests/support/test_seed.h"
@@ -30,11 +32,16 @@ constexpr uint64_t kRandomFlipsMin = 300;
 
 using Random = std::mt19937_64;
 
-void Report(const DamageTrial& trial) {
-  CHECK(trial.count(DamageOutcome::kWrong) == 0);
-  MESSAGE("durability: ", trial.count(), " flips, 0 undetected: ", trial.Summary());
-  MESSAGE("nothing changed, as the formats have it:", trial.QuietRules());
-}
+// One case: a sample, what is tried on it, and where its randomness comes from.
+struct SeededTrial {
+  SeededTrial(uint64_t default_seed, DamageSample of)
+      : seed(tests::TestSeed(default_seed)), random(seed), sample(std::move(of)), trial(sample) {}
+
+  const uint64_t seed;
+  Random random;
+  const DamageSample sample;
+  DamageTrial trial;
+};
 
 // Whether there is anything but zeros within a few bytes: fields, not the reserve behind them.
 bool IsUsed(std::string_view bytes, size_t offset) {
@@ -79,99 +86,80 @@ void FlipFiles(DamageTrial& trial, std::string_view part, OpenKind kind, Random&
 
 TEST_SUITE("durability") {
   TEST_CASE("damage: every bit of IDENTITY and CURRENT and the manifest") {
-    const uint64_t seed = tests::TestSeed(1);
-    INFO("PERIGEE_TEST_SEED=", seed);
-    Random random(seed);
-    const DamageSample sample = MakeSmallSample(SampleEnd::kClosed);
-    DamageTrial trial(sample);
-    FlipFiles(trial, "IDENTITY", OpenKind::kReadWrite, random);
-    FlipFiles(trial, "CURRENT", OpenKind::kReadWrite, random);
-    FlipFiles(trial, "MANIFEST", OpenKind::kReadWrite, random);
-    FlipFiles(trial, "LOCK", OpenKind::kReadWrite, random);
-    Report(trial);
+    SeededTrial with(1, MakeSmallSample(SampleEnd::kClosed));
+    INFO("PERIGEE_TEST_SEED=", with.seed);
+    FlipFiles(with.trial, "IDENTITY", OpenKind::kReadWrite, with.random);
+    FlipFiles(with.trial, "CURRENT", OpenKind::kReadWrite, with.random);
+    FlipFiles(with.trial, "MANIFEST", OpenKind::kReadWrite, with.random);
+    FlipFiles(with.trial, "LOCK", OpenKind::kReadWrite, with.random);
+    with.trial.Report("flips");
   }
 
   TEST_CASE("damage: every bit of what a read-only open reads") {
-    const uint64_t seed = tests::TestSeed(2);
-    INFO("PERIGEE_TEST_SEED=", seed);
-    Random random(seed);
-    const DamageSample sample = MakeSmallSample(SampleEnd::kKilled);
-    DamageTrial trial(sample);
+    SeededTrial with(2, MakeSmallSample(SampleEnd::kKilled));
+    INFO("PERIGEE_TEST_SEED=", with.seed);
     for (const std::string_view part : {"IDENTITY", "CURRENT", "del/"}) {
-      FlipFiles(trial, part, OpenKind::kReadOnly, random);
+      FlipFiles(with.trial, part, OpenKind::kReadOnly, with.random);
     }
-    Report(trial);
+    with.trial.Report("flips");
   }
 
   TEST_CASE("damage: every bit of a log that was closed") {
-    const uint64_t seed = tests::TestSeed(3);
-    INFO("PERIGEE_TEST_SEED=", seed);
-    Random random(seed);
-    const DamageSample sample = MakeSmallSample(SampleEnd::kClosed);
-    DamageTrial trial(sample);
-    FlipFiles(trial, "wal/", OpenKind::kReadWrite, random);
-    CHECK(trial.count(DamageOutcome::kWithoutLast) == 0);
-    Report(trial);
+    SeededTrial with(3, MakeSmallSample(SampleEnd::kClosed));
+    INFO("PERIGEE_TEST_SEED=", with.seed);
+    FlipFiles(with.trial, "wal/", OpenKind::kReadWrite, with.random);
+    CHECK(with.trial.count(DamageOutcome::kWithoutLast) == 0);
+    with.trial.Report("flips");
   }
 
   TEST_CASE("damage: every bit of a log that a kill ended") {
-    const uint64_t seed = tests::TestSeed(4);
-    INFO("PERIGEE_TEST_SEED=", seed);
-    Random random(seed);
-    const DamageSample sample = MakeSmallSample(SampleEnd::kKilled);
-    DamageTrial trial(sample);
-    FlipFiles(trial, "wal/", OpenKind::kReadWrite, random);
-    CHECK(trial.count(DamageOutcome::kWithoutLast) > 0);  // the documented limit, met
-    Report(trial);
+    SeededTrial with(4, MakeSmallSample(SampleEnd::kKilled));
+    INFO("PERIGEE_TEST_SEED=", with.seed);
+    FlipFiles(with.trial, "wal/", OpenKind::kReadWrite, with.random);
+    CHECK(with.trial.count(DamageOutcome::kWithoutLast) > 0);  // the documented limit, met
+    with.trial.Report("flips");
   }
 
   TEST_CASE("damage: every bit of segments and deletion files") {
-    const uint64_t seed = tests::TestSeed(5);
-    INFO("PERIGEE_TEST_SEED=", seed);
-    Random random(seed);
-    const DamageSample sample = MakeSmallSample(SampleEnd::kKilled);
-    DamageTrial trial(sample);
-    FlipFiles(trial, "seg/", OpenKind::kReadWrite, random);
-    FlipFiles(trial, "del/", OpenKind::kReadWrite, random);
-    Report(trial);
+    SeededTrial with(5, MakeSmallSample(SampleEnd::kKilled));
+    INFO("PERIGEE_TEST_SEED=", with.seed);
+    FlipFiles(with.trial, "seg/", OpenKind::kReadWrite, with.random);
+    FlipFiles(with.trial, "del/", OpenKind::kReadWrite, with.random);
+    with.trial.Report("flips");
   }
 
   TEST_CASE("damage: one bit in 64 bytes of a database with graphs and several epochs") {
-    const uint64_t seed = tests::TestSeed(6);
-    INFO("PERIGEE_TEST_SEED=", seed);
-    Random random(seed);
-    const DamageSample sample = MakeLargeSample(SampleEnd::kClosed);
-    DamageTrial trial(sample);
-    for (const std::string& path : sample.disk->Files()) {
-      const uint64_t size = sample.disk->Contents(path)->size();
+    SeededTrial with(6, MakeLargeSample(SampleEnd::kClosed));
+    INFO("PERIGEE_TEST_SEED=", with.seed);
+    for (const std::string& path : with.sample.disk->Files()) {
+      const uint64_t size = with.sample.disk->Contents(path)->size();
       for (uint64_t begin = 0; begin < size; begin += kStride * FlipStride()) {
-        const uint64_t offset = begin + random() % std::min<uint64_t>(kStride, size - begin);
-        trial.Flip(path, offset, static_cast<uint8_t>(1U << random() % 8), OpenKind::kReadWrite);
+        const uint64_t offset = begin + with.random() % std::min<uint64_t>(kStride, size - begin);
+        with.trial.Flip(path, offset, static_cast<uint8_t>(1U << with.random() % 8),
+                        OpenKind::kReadWrite);
       }
     }
-    CHECK(trial.count(DamageOutcome::kSameRebuilds) > 0);
-    Report(trial);
+    CHECK(with.trial.count(DamageOutcome::kSameRebuilds) > 0);
+    with.trial.Report("flips");
   }
 
   TEST_CASE("damage: random bits in as many as are asked for") {
-    const uint64_t seed = tests::TestSeed(7);
-    INFO("PERIGEE_TEST_SEED=", seed);
-    Random random(seed);
-    const DamageSample sample = MakeLargeSample(SampleEnd::kKilled);
-    DamageTrial trial(sample);
+    SeededTrial with(7, MakeLargeSample(SampleEnd::kKilled));
+    INFO("PERIGEE_TEST_SEED=", with.seed);
     std::vector<std::pair<std::string, uint64_t>> files;
-    for (const std::string& path : sample.disk->Files()) {
-      if (const uint64_t size = sample.disk->Contents(path)->size(); size > 0) {
+    for (const std::string& path : with.sample.disk->Files()) {
+      if (const uint64_t size = with.sample.disk->Contents(path)->size(); size > 0) {
         files.emplace_back(path, size);
       }
     }
     const uint64_t flips = std::max(FlipsWanted(), kListedFlips + kRandomFlipsMin) - kListedFlips;
-    while (trial.count() < flips) {
-      const auto& [path, size] = files[random() % files.size()];
-      const OpenKind kind = random() % 4 == 0 ? OpenKind::kReadOnly : OpenKind::kReadWrite;
-      trial.Flip(path, random() % size, static_cast<uint8_t>(1U << random() % 8), kind);
+    while (with.trial.count() < flips) {
+      const auto& [path, size] = files[with.random() % files.size()];
+      const OpenKind kind = with.random() % 4 == 0 ? OpenKind::kReadOnly : OpenKind::kReadWrite;
+      with.trial.Flip(path, with.random() % size, static_cast<uint8_t>(1U << with.random() % 8),
+                      kind);
     }
-    Report(trial);
+    with.trial.Report("flips");
   }
 }
 

@@ -31,13 +31,6 @@ using Random = std::mt19937_64;
 constexpr size_t kPage = 4096;
 constexpr size_t kSector = 512;
 
-void Report(const DamageTrial& trial, std::string_view what) {
-  CHECK(trial.count(DamageOutcome::kWrong) == 0);
-  MESSAGE("durability: ", trial.count(), " ", std::string(what),
-          ", 0 undetected: ", trial.Summary());
-  MESSAGE("nothing changed, as the formats have it:", trial.QuietRules());
-}
-
 bool IsIn(const std::string& path, std::string_view part) {
   return path.find(part) != std::string::npos;
 }
@@ -170,6 +163,19 @@ std::string WithPart(std::string bytes, size_t offset, std::string_view part) {
   return bytes;
 }
 
+void ZeroEachPart(DamageTrial& trial) {
+  for (const size_t bytes : {kSector, kPage}) {
+    ForEachPart(trial, bytes, [&](const std::string& path, size_t offset) {
+      CAPTURE(offset);
+      const std::string& before = trial.Contents(path);
+      std::string after = WithPart(before, offset, std::string(bytes, '\0'));
+      if (after != before) {
+        trial.Apply({{path, std::move(after)}}, OpenKind::kReadWrite);
+      }
+    });
+  }
+}
+
 void SwapPages(DamageTrial& trial, Random& random, size_t pairs) {
   std::vector<std::pair<std::string, size_t>> pages;
   ForEachPart(trial, kPage, [&pages](const std::string& path, size_t offset) {
@@ -197,12 +203,29 @@ void SwapPages(DamageTrial& trial, Random& random, size_t pairs) {
   }
 }
 
+struct SampleEnds {
+  SampleEnd small = SampleEnd::kKilled;
+  SampleEnd large = SampleEnd::kClosed;
+};
+
+// The same damage to the small sample and to the large one, each with its report.
+template <typename Damage>
+void OnBothSamples(const SampleEnds& ends, std::string_view what, const Damage& damage) {
+  for (const bool is_large : {false, true}) {
+    const DamageSample sample =
+        is_large ? MakeLargeSample(ends.large) : MakeSmallSample(ends.small);
+    DamageTrial trial(sample);
+    damage(trial);
+    trial.Report(what);
+  }
+}
+
 TEST_SUITE("durability") {
   TEST_CASE("damage: a log that is cut at every byte") {
     const DamageSample sample = MakeSmallSample(SampleEnd::kKilled);
     DamageTrial trial(sample);
     CutEverywhere(trial, "/wal/", OpenKind::kReadWrite, 1);
-    Report(trial, "truncations");
+    trial.Report("truncations");
   }
 
   TEST_CASE("damage: a manifest or a deletion file that is cut at every byte") {
@@ -212,7 +235,7 @@ TEST_SUITE("durability") {
       CutEverywhere(trial, part, OpenKind::kReadOnly, 1);
       CutEverywhere(trial, part, OpenKind::kReadWrite, part == "MANIFEST" ? 5 : 1);
     }
-    Report(trial, "truncations");
+    trial.Report("truncations");
   }
 
   TEST_CASE("damage: a segment that is cut at every byte") {
@@ -220,7 +243,7 @@ TEST_SUITE("durability") {
     DamageTrial trial(sample);
     CutEverywhere(trial, "/seg/", OpenKind::kReadOnly, 1);
     CutEverywhere(trial, "/seg/", OpenKind::kReadWrite, 61);
-    Report(trial, "truncations");
+    trial.Report("truncations");
   }
 
   TEST_CASE("damage: files that are longer than they should be") {
@@ -236,44 +259,23 @@ TEST_SUITE("durability") {
       trial.Apply({{path, bytes + last}}, OpenKind::kReadWrite);
       trial.Apply({{path, bytes + bytes}}, OpenKind::kReadOnly);
     }
-    Report(trial, "extensions");
+    trial.Report("extensions");
   }
 
   TEST_CASE("damage: each file missing") {
     for (const SampleEnd end : {SampleEnd::kClosed, SampleEnd::kKilled}) {
-      const DamageSample small = MakeSmallSample(end);
-      DamageTrial small_trial(small);
-      RemoveEachFile(small_trial);
-      Report(small_trial, "missing files");
-      const DamageSample large = MakeLargeSample(end);
-      DamageTrial large_trial(large);
-      RemoveEachFile(large_trial);
-      Report(large_trial, "missing files");
+      OnBothSamples({end, end}, "missing files", RemoveEachFile);
     }
   }
 
   TEST_CASE("damage: older versions of files are put back") {
     for (const SampleEnd end : {SampleEnd::kClosed, SampleEnd::kKilled}) {
-      const DamageSample small = MakeSmallSample(end);
-      DamageTrial small_trial(small);
-      PutOldFilesBack(small_trial);
-      Report(small_trial, "old files");
-      const DamageSample large = MakeLargeSample(end);
-      DamageTrial large_trial(large);
-      PutOldFilesBack(large_trial);
-      Report(large_trial, "old files");
+      OnBothSamples({end, end}, "old files", PutOldFilesBack);
     }
   }
 
   TEST_CASE("damage: directories mixed from two states") {
-    const DamageSample small = MakeSmallSample(SampleEnd::kKilled);
-    DamageTrial small_trial(small);
-    MixDirectories(small_trial);
-    Report(small_trial, "mixed directories");
-    const DamageSample large = MakeLargeSample(SampleEnd::kClosed);
-    DamageTrial large_trial(large);
-    MixDirectories(large_trial);
-    Report(large_trial, "mixed directories");
+    OnBothSamples({}, "mixed directories", MixDirectories);
   }
 
   TEST_CASE("damage: files of another database and of other names") {
@@ -293,40 +295,19 @@ TEST_SUITE("durability") {
         }
       }
     }
-    Report(trial, "foreign files");
+    trial.Report("foreign files");
   }
 
   TEST_CASE("damage: zeroed sectors and pages") {
-    for (const bool large : {false, true}) {
-      const DamageSample sample =
-          large ? MakeLargeSample(SampleEnd::kClosed) : MakeSmallSample(SampleEnd::kKilled);
-      DamageTrial trial(sample);
-      for (const size_t bytes : {kSector, kPage}) {
-        ForEachPart(trial, bytes, [&](const std::string& path, size_t offset) {
-          CAPTURE(offset);
-          const std::string& before = trial.Contents(path);
-          std::string after = WithPart(before, offset, std::string(bytes, '\0'));
-          if (after != before) {
-            trial.Apply({{path, std::move(after)}}, OpenKind::kReadWrite);
-          }
-        });
-      }
-      Report(trial, "zeroed sectors and pages");
-    }
+    OnBothSamples({}, "zeroed sectors and pages", ZeroEachPart);
   }
 
   TEST_CASE("damage: swapped pages") {
     const uint64_t seed = tests::TestSeed(11);
     INFO("PERIGEE_TEST_SEED=", seed);
     Random random(seed);
-    const DamageSample small = MakeSmallSample(SampleEnd::kKilled);
-    DamageTrial small_trial(small);
-    SwapPages(small_trial, random, 2'000);
-    Report(small_trial, "swapped pages");
-    const DamageSample large = MakeLargeSample(SampleEnd::kClosed);
-    DamageTrial large_trial(large);
-    SwapPages(large_trial, random, 2'000);
-    Report(large_trial, "swapped pages");
+    OnBothSamples({}, "swapped pages",
+                  [&random](DamageTrial& trial) { SwapPages(trial, random, 2'000); });
   }
 
   TEST_CASE("damage: pages of older versions") {
@@ -344,7 +325,7 @@ TEST_SUITE("durability") {
         }
       }
     }
-    Report(trial, "stale pages");
+    trial.Report("stale pages");
   }
 }
 

@@ -263,6 +263,12 @@ std::string DamageTrial::QuietRules() const {
   return text;
 }
 
+void DamageTrial::Report(std::string_view what) const {
+  CHECK(count(DamageOutcome::kWrong) == 0);
+  MESSAGE("durability: ", count(), " ", std::string(what), ", 0 undetected: ", Summary());
+  MESSAGE("nothing changed, as the formats have it:", QuietRules());
+}
+
 uint64_t FlipsWanted() {
   const char* text = std::getenv("PERIGEE_TEST_FLIPS");
   return text == nullptr ? kFlipsOfTheGate : std::strtoull(text, nullptr, 10);

@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "tests/durability/byte_roles.h"
 #include "tests/durability/damage_sample.h"
@@ -88,6 +89,8 @@ class DamageTrial {
   std::string Summary() const;
   /// The rules under which nothing was noticed, each with its number of trials.
   std::string QuietRules() const;
+  /// CHECKs that nothing went wrong and prints the line of a campaign of `what` ("flips").
+  void Report(std::string_view what) const;
 
  private:
   struct Change {
