@@ -155,7 +155,9 @@ class Verifier {
       Visit(*group, file, findings);
       epoch = group->epoch;
       closed = group->flags == kCleanClose;
-      summary_.durable_lsn = std::max(summary_.durable_lsn, group->trailer.durable_lsn);
+      if (next == nullptr) {  // of files before, the page asks headers only
+        summary_.durable_lsn = std::max(summary_.durable_lsn, group->trailer.durable_lsn);
+      }
       place = {.offset = place.offset + group->extent_bytes,
                .slot = group->slot + 1,
                .lsn = group->first_lsn + group->count,
