@@ -24,8 +24,8 @@ namespace {
 // One read: small against a second at the slowest rate one would choose, and whole pages.
 constexpr uint64_t kPartBytes = uint64_t{1} << 20U;
 static_assert(kPartBytes % storage::kChecksumPageBytesMax == 0);
-// How often a thread with nothing to do looks for a segment that became due.
-constexpr absl::Duration kIdle = absl::Minutes(10);
+// How often a thread with nothing to do looks which segments there are, and which are due.
+constexpr absl::Duration kIdle = absl::Minutes(1);
 // Before something is tried again that failed for reasons of its own.
 constexpr absl::Duration kRetry = absl::Minutes(1);
 
@@ -309,7 +309,8 @@ std::string SegmentScrubber::Remedy(const ScrubLedger::Segment& segment) const {
            "answers come from the copy in memory until the database is closed: restore both from "
            "a backup";
   }
-  return "it is written anew from the copy in memory, from which answers come";
+  return "it is written anew from the copy in memory, from which answers come: keep the database "
+         "open until then";
 }
 
 ScrubStatus SegmentScrubber::Report() const {
