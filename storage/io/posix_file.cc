@@ -9,8 +9,10 @@
 #include <cerrno>
 #include <utility>
 
+#include "storage/foundation/canary.h"
 #include "storage/foundation/status_macros.h"
 #include "storage/io/aligned_buffer.h"
+#include "storage/io/confined_root.h"
 #include "storage/io/errno_status.h"
 #include "storage/io/full_transfer.h"
 
@@ -59,19 +61,27 @@ void TryDirect(OpenedDescriptor& opened) {
   opened.alignment = alignment;
 }
 
+// Where direct I/O is refused, what is read must come from the disk all the same: after an unclean
+// stop, or a failed flush, the page cache may hold what the disk does not (D6). Pages that are
+// still dirty are written first, for else they would stay; whether that works does not matter here,
+// because what failed to be written is dropped with the rest.
+void DropCachedPages(int descriptor) {
+  if (CanaryActive("believe-page-cache")) {
+    return;
+  }
+  static_cast<void>(fdatasync(descriptor));
+  static_cast<void>(posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED));
+}
+
 }  // namespace
 
 absl::StatusOr<OpenedDescriptor> OpenDescriptor(const std::string& path,
                                                 const OpenOptions& options) {
   OpenedDescriptor opened;
-  do {
-    // O_NONBLOCK: a fifo put in place of a file must not block the opener; files ignore it.
-    opened.descriptor =
-        openat(AT_FDCWD, path.c_str(),
-               OpenFlags(options.mode) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kFileMode);
-  } while (opened.descriptor < 0 && errno == EINTR);
+  // O_NONBLOCK: a fifo put in place of a file must not block the opener; files ignore it.
+  opened.descriptor = OpenConfined(path, OpenFlags(options.mode) | O_NONBLOCK, kFileMode);
   if (opened.descriptor < 0) {
-    return ErrnoStatus(errno, "open", path);
+    return PathErrnoStatus(errno, "open", path);
   }
   struct stat status = {};
   if (fstat(opened.descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -82,6 +92,11 @@ absl::StatusOr<OpenedDescriptor> OpenDescriptor(const std::string& path,
   fcntl(opened.descriptor, F_SETFL, fcntl(opened.descriptor, F_GETFL) & ~O_NONBLOCK);
   if (options.direct) {
     TryDirect(opened);
+    // Callers with smaller blocks than the disk's open the file once more, buffered.
+    if (options.mode != OpenMode::kCreateExclusive &&
+        (!opened.is_direct || opened.alignment > AlignedBuffer::kDefaultAlignment)) {
+      DropCachedPages(opened.descriptor);
+    }
   }
   return opened;
 }

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/status_macros.h"
+#include "storage/io/confined_root.h"
 #include "storage/io/errno_status.h"
 #include "storage/io/fork_generation.h"
 #include "storage/io/posix_file.h"
@@ -26,7 +27,31 @@ namespace {
 constexpr mode_t kDirectoryMode = 0700;
 
 absl::Status Outcome(int result, const char* operation, const std::string& path) {
-  return result == 0 ? absl::OkStatus() : ErrnoStatus(errno, operation, path);
+  return result == 0 ? absl::OkStatus() : PathErrnoStatus(errno, operation, path);
+}
+
+// Of a call on one name.
+template <typename Call>
+absl::Status At(const std::string& path, const char* operation, const Call& call) {
+  const ConfinedName name(path);
+  if (name.error_number() != 0) {
+    return PathErrnoStatus(name.error_number(), operation, path);
+  }
+  return Outcome(call(name), operation, path);
+}
+
+// The same of a call on two names.
+template <typename Call>
+absl::Status At(const std::string& from, const std::string& to, const char* operation,
+                const Call& call) {
+  const ConfinedName source(from);
+  const ConfinedName target(to);
+  for (const ConfinedName* name : {&source, &target}) {
+    if (name->error_number() != 0) {
+      return PathErrnoStatus(name->error_number(), operation, name == &source ? from : to);
+    }
+  }
+  return Outcome(call(source, target), operation, absl::StrCat(from, " to ", to));
 }
 
 // Closes on scope exit; for descriptors that live within one call.
@@ -48,13 +73,7 @@ class ScopedDescriptor {
   int descriptor_;
 };
 
-int OpenDirectory(const std::string& path) {
-  int descriptor = -1;
-  do {
-    descriptor = openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  } while (descriptor < 0 && errno == EINTR);
-  return descriptor;
-}
+int OpenDirectory(const std::string& path) { return OpenConfined(path, O_RDONLY | O_DIRECTORY); }
 
 class PosixFileLock final : public FileLock {
  public:
@@ -91,14 +110,16 @@ absl::StatusOr<std::unique_ptr<File>> PosixFileSystem::DoOpen(const std::string&
 
 absl::Status PosixFileSystem::DoCreateDirectory(const std::string& path, IoSite site) {
   const IoWatch::Call call(watch_.get(), "create directory", site);
-  return Outcome(mkdir(path.c_str(), kDirectoryMode), "create directory", path);
+  return At(path, "create directory", [](const ConfinedName& at) {
+    return mkdirat(at.directory(), at.name(), kDirectoryMode);
+  });
 }
 
 absl::Status PosixFileSystem::DoSyncDirectory(const std::string& path, IoSite site) {
   const IoWatch::Call call(watch_.get(), "sync directory", site);
   const ScopedDescriptor directory(OpenDirectory(path));
   if (directory.get() < 0) {
-    return ErrnoStatus(errno, "open directory", path);
+    return PathErrnoStatus(errno, "open directory", path);
   }
   int result = 0;
   do {
@@ -110,32 +131,37 @@ absl::Status PosixFileSystem::DoSyncDirectory(const std::string& path, IoSite si
 absl::Status PosixFileSystem::DoRename(const std::string& from, const std::string& to,
                                        IoSite site) {
   const IoWatch::Call call(watch_.get(), "rename", site);
-  return Outcome(renameat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str()), "rename",
-                 absl::StrCat(from, " to ", to));
+  return At(from, to, "rename", [](const ConfinedName& source, const ConfinedName& target) {
+    return renameat(source.directory(), source.name(), target.directory(), target.name());
+  });
 }
 
 absl::Status PosixFileSystem::DoLink(const std::string& from, const std::string& to, IoSite site) {
   const IoWatch::Call call(watch_.get(), "link", site);
-  return Outcome(linkat(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), 0), "link",
-                 absl::StrCat(from, " to ", to));
+  return At(from, to, "link", [](const ConfinedName& source, const ConfinedName& target) {
+    return linkat(source.directory(), source.name(), target.directory(), target.name(), 0);
+  });
 }
 
 absl::Status PosixFileSystem::DoRemoveFile(const std::string& path, IoSite site) {
   const IoWatch::Call call(watch_.get(), "remove", site);
-  return Outcome(unlinkat(AT_FDCWD, path.c_str(), 0), "remove", path);
+  return At(path, "remove",
+            [](const ConfinedName& at) { return unlinkat(at.directory(), at.name(), 0); });
 }
 
 absl::Status PosixFileSystem::DoRemoveDirectory(const std::string& path, IoSite site) {
   const IoWatch::Call call(watch_.get(), "remove directory", site);
-  return Outcome(unlinkat(AT_FDCWD, path.c_str(), AT_REMOVEDIR), "remove directory", path);
+  return At(path, "remove directory", [](const ConfinedName& at) {
+    return unlinkat(at.directory(), at.name(), AT_REMOVEDIR);
+  });
 }
 
 absl::StatusOr<FileStatus> PosixFileSystem::DoStat(const std::string& path, IoSite site) {
   const IoWatch::Call call(watch_.get(), "stat", site);
   struct stat status = {};
-  if (fstatat(AT_FDCWD, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-    return ErrnoStatus(errno, "stat", path);
-  }
+  PERIGEE_RETURN_IF_ERROR(At(path, "stat", [&status](const ConfinedName& at) {
+    return fstatat(at.directory(), at.name(), &status, AT_SYMLINK_NOFOLLOW);
+  }));
   return FileStatus{.size = static_cast<uint64_t>(status.st_size),
                     .is_directory = S_ISDIR(status.st_mode),
                     .is_regular_file = S_ISREG(status.st_mode),
@@ -148,7 +174,7 @@ absl::StatusOr<std::vector<std::string>> PosixFileSystem::DoList(const std::stri
   const IoWatch::Call call(watch_.get(), "list", site);
   ScopedDescriptor descriptor(OpenDirectory(path));
   if (descriptor.get() < 0) {
-    return ErrnoStatus(errno, "list", path);
+    return PathErrnoStatus(errno, "list", path);
   }
   DIR* directory = fdopendir(descriptor.get());
   if (directory == nullptr) {

@@ -31,7 +31,7 @@ std::string Joined(std::string_view directory, std::string_view name) {
 }  // namespace
 
 DurableDirectory::DurableDirectory(FileSystem& file_system, std::string path)
-    : file_system_(file_system), path_(std::move(path)) {}
+    : file_system_(file_system), path_(std::move(path)), confined_(path_) {}
 
 std::string DurableDirectory::PathOf(std::string_view name) const {
   PERIGEE_CHECK(ParseFileName(name).has_value(), "'", Absl(name), "' is not a name of ours");

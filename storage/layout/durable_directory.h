@@ -24,6 +24,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "storage/io/confined_root.h"
 #include "storage/io/file_system.h"
 
 namespace perigee::storage {
@@ -49,9 +50,9 @@ class DurableDirectory {
   /// Makes or replaces `name` with exactly `bytes`.
   absl::Status WriteAtomically(std::string_view name, std::span<const std::byte> bytes);
 
-  /// Makes or replaces `name` with exactly `bytes`, for files that may be lost: the bytes are synced
-  /// and the name is not, so that after a power cut the name holds all of the old bytes, all of the
-  /// new ones, or nothing. A failure is no storage failure: no name of others is touched.
+  /// Makes or replaces `name` with exactly `bytes`, for files that may be lost: the bytes are
+  /// synced and the name is not, so that after a power cut the name holds all of the old bytes, all
+  /// of the new ones, or nothing. A failure is no storage failure: no name of others is touched.
   absl::Status WriteAdvisory(std::string_view name, std::span<const std::byte> bytes);
 
   /// Removes files and syncs their directories once each; names that are missing already are fine.
@@ -94,6 +95,7 @@ class DurableDirectory {
 
   FileSystem& file_system_;
   std::string path_;
+  const ConfinedRoot confined_;
 };
 
 }  // namespace perigee::storage

@@ -49,10 +49,12 @@ absl::StatusOr<std::unique_ptr<SegmentReader>> SegmentReader::Open(
                 options.tail_bytes);
   std::unique_ptr<SegmentReader> reader(new SegmentReader());
   reader->path_ = path;
+  reader->file_system_ = &file_system;
   PERIGEE_ASSIGN_OR_RETURN(reader->file_, OpenForReading(file_system, path));
   absl::Status loaded = reader->Load(expected, options);
   if (absl::IsDataLoss(loaded)) {
     Log(LogLevel::kWarning, "segment.reread", std::string(loaded.message()));
+    reader->DropCacheUnlessDirect();
     loaded = reader->Load(expected, options);  // F1: once more, in case bus or cache had a glitch
   }
   PERIGEE_RETURN_IF_ERROR(loaded);
@@ -116,6 +118,9 @@ absl::Status SegmentReader::Load(const SegmentExpectation& expected,
   }
   if (const absl::Status valid = ValidateSegmentLayout(*header, *footer, *sections); !valid.ok()) {
     return in_file(valid);
+  }
+  if (!AllZero(region.subspan(size_t{footer->section_count} * kSectionEntryBytes))) {
+    return Damaged("bytes between directory and footer are not zero");
   }
   header_ = *header;
   footer_ = *footer;
@@ -327,6 +332,7 @@ absl::Status SegmentReader::VerifyPages(size_t index, uint64_t first_page,
       continue;
     }
     AlignedBuffer again(AlignUp(content.size(), kSegmentBlockBytes));
+    DropCacheUnlessDirect();
     PERIGEE_RETURN_IF_ERROR(ReadBlocks(section.offset + page * page_bytes, again.bytes()));
     std::memcpy(content.data(), again.data(), content.size());
     if (Crc32c(content) != tables_[index].page_crcs[page] &&
@@ -340,6 +346,14 @@ absl::Status SegmentReader::VerifyPages(size_t index, uint64_t first_page,
                      " was right at the second reading"));
   }
   return absl::OkStatus();
+}
+
+// The second reading is of the disk (F1). An open that asks for direct I/O and does not get it
+// drops the pages of the file; where it fails, the reading behind it says what is wrong.
+void SegmentReader::DropCacheUnlessDirect() const {
+  if (!file_->is_direct()) {
+    OpenForReading(*file_system_, path_).status().IgnoreError();
+  }
 }
 
 absl::Status SegmentReader::Damaged(std::string_view what) const {

@@ -96,10 +96,12 @@ class SegmentReader {
   absl::Status ReadPages(size_t index, uint64_t first_page, std::span<std::byte> out) const;
   absl::Status VerifyPages(size_t index, uint64_t first_page, std::span<std::byte> bytes) const;
   absl::Status VerifyZeros(uint64_t begin, uint64_t end) const;
+  void DropCacheUnlessDirect() const;
   absl::Status Damaged(std::string_view what) const;
   size_t IndexOf(const SectionEntry& section) const;
 
   std::string path_;
+  FileSystem* file_system_ = nullptr;
   std::unique_ptr<File> file_;
   SegmentHeader header_;
   SegmentFooter footer_;

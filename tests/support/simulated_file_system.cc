@@ -67,6 +67,9 @@ absl::StatusOr<std::unique_ptr<File>> SimulatedFileSystem::DoOpen(const std::str
     disk_->At(place.parent).SetEntry(place.name, place.inode);
   }
   const bool direct = options.direct && disk_->direct_alignment > 0;
+  if (options.direct && !direct && !create && disk_->Look(place.inode).diverged) {
+    disk_->At(place.inode).DropCache();  // as backends do where direct I/O is refused
+  }
   return std::make_unique<SimulatedFile>(
       disk_, SimulatedFile::Parts{.path = path,
                                   .inode = place.inode,

@@ -284,6 +284,13 @@ TEST_CASE("the three ways in which a sync fails") {
     disk.EvictPageCache();
     CHECK(Contents(disk, "f") == "new");
   }
+  SUBCASE("kept but marked clean, and direct I/O is refused") {
+    fail_sync(SyncFailure::kKeptMarkedClean, "new");
+    disk.SetDirectAlignment(0);
+    CHECK(Contents(disk, "f") == "new");
+    REQUIRE_FALSE((*disk.Open("f", {.direct = true}))->is_direct());  // and drops the cache
+    CHECK(Contents(disk, "f") == "old");
+  }
   SUBCASE("reverted") {
     fail_sync(SyncFailure::kReverted, "new");
     CHECK(Contents(disk, "f") == "old");

@@ -183,6 +183,12 @@ void SimulatedInode::Evict() {
   }
 }
 
+void SimulatedInode::DropCache() {
+  visible = DeviceImage();
+  diverged = false;
+  lost_on_eviction = false;
+}
+
 std::string SimulatedInode::DeviceImage() const {
   if (!diverged) {
     return visible;

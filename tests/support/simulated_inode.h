@@ -81,6 +81,8 @@ struct SimulatedInode {
   void SyncEntries();
   void FailSyncEntries() { entry_changes.clear(); }
   void Evict();
+  /// What a sync failed to write is no longer in the cache: the device is read from now on.
+  void DropCache();
 
   /// Nothing is unsynced and no sync has failed: every power cut leaves it as it is.
   bool IsSettled() const {
