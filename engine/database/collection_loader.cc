@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/memory_boundary.h"
 #include "storage/foundation/status_macros.h"
@@ -237,7 +238,9 @@ absl::Status CollectionLoader::Load(const Job& job) {
 
 absl::Status CollectionLoader::FinishPart(Work& work, size_t part) {
   CollectionCore& collection = *work.collection;
-  PERIGEE_RETURN_IF_ERROR(SettleFailures(work));
+  if (part == kIndexes || !CanaryActive("finish-before-settle")) {
+    PERIGEE_RETURN_IF_ERROR(SettleFailures(work));
+  }
   if (part == kIndexes) {
     PERIGEE_RETURN_IF_ERROR(CheckIds(work));
   }

@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "engine/collection/collection_environment.h"
 #include "engine/database/collection_catalog.h"
+#include "storage/foundation/canary.h"
 #include "storage/wal/file_log.h"
 
 namespace perigee::engine {
@@ -45,7 +46,8 @@ class DatabaseMaintenance {
   bool LogTooLarge() const { return log_.status().file_bytes > limits_.seal_bytes; }
   /// Whether writes must wait. What is queued already may still need two files.
   bool LogFull() const {
-    return log_.status().file_bytes + 2 * limits_.file_bytes > limits_.bound_bytes;
+    return log_.status().file_bytes + 2 * limits_.file_bytes > limits_.bound_bytes &&
+           !CanaryActive("log-bound-ignored");
   }
 
  private:

@@ -10,6 +10,7 @@
 #include "engine/collection/segment_sealer.h"
 #include "perigee/model/point_id.h"
 #include "storage/encoding/byte_codec.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
 #include "storage/foundation/status_macros.h"
@@ -148,7 +149,7 @@ absl::StatusOr<std::shared_ptr<CollectionCore>> DatabaseRecovery::Target(const s
     unknown_.insert(uuid);
   } else if (lsn <= collection->state().applied_lsn()) {
     return nullptr;
-  } else {
+  } else if (!CanaryActive("replay-before-ids")) {
     PERIGEE_RETURN_IF_ERROR(collection->WaitLoaded(kIdsLoaded));
   }
   return collection;

@@ -4,6 +4,9 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -54,6 +57,34 @@ void WriteSealed(SimulatedFileSystem& disk) {
   REQUIRE(docs->Flush().ok());
 }
 
+// The database of WriteSealed, open while the gate holds reads of its segment.
+struct HeldDatabase {
+  explicit HeldDatabase(void (*hold)(ReadGate&)) {
+    WriteSealed(disk);
+    hold(gated.gate());
+    database = MustOpen(gated, Behind());
+    docs = MustFind(*database, "docs");
+  }
+  ReadGate& gate() { return gated.gate(); }
+
+  SimulatedFileSystem disk;
+  GatedFileSystem gated{disk};
+  std::shared_ptr<DatabaseCore> database;
+  std::shared_ptr<CollectionCore> docs;
+};
+
+// What a process leaves that is killed behind `write`.
+std::unique_ptr<SimulatedFileSystem> KilledAfter(
+    SimulatedFileSystem& disk, const std::function<void(CollectionCore&)>& write) {
+  const auto database = MustOpen(disk);
+  write(*MustFind(*database, "docs"));
+  return disk.KillProcess();
+}
+
+void HoldAll(ReadGate& gate) { gate.HoldAfter(0); }
+void HoldOne(ReadGate& gate) { gate.HoldOne(); }
+void HoldBehindIds(ReadGate& gate) { gate.HoldAfter(3); }  // ids, LSNs, id order
+
 Query NearOrigin() { return {.target = std::vector<float>{0, 0}}; }
 
 void CheckDamaged(CollectionCore& docs) {
@@ -102,46 +133,36 @@ TEST_SUITE("concurrency") {
   }
 
   TEST_CASE("calls wait for the parts they need and for no others") {
-    SimulatedFileSystem disk;
-    WriteSealed(disk);
-    GatedFileSystem gated(disk);
-    gated.gate().HoldAfter(0);
-    const auto database = MustOpen(gated, Behind());
-    const auto docs = MustFind(*database, "docs");
-    gated.gate().AwaitReader();
-    CHECK(docs->Describe()->state == "loading: ids");
-    CHECK(docs->Describe()->points == 55);
-    CHECK(docs->Count({})->count == 55);
-    CHECK(database->Status().ok());
+    HeldDatabase held(HoldAll);
+    held.gate().AwaitReader();
+    CHECK(held.docs->Describe()->state == "loading: ids");
+    CHECK(held.docs->Describe()->points == 55);
+    CHECK(held.docs->Count({})->count == 55);
+    CHECK(held.database->Status().ok());
     Query hasty = NearOrigin();
     hasty.timeout_ms = 1;
-    const absl::Status late = docs->Query(hasty).status();
+    const absl::Status late = held.docs->Query(hasty).status();
     CHECK(late.code() == absl::StatusCode::kDeadlineExceeded);
     CHECK(std::string(late.message()).find("loading: ids") != std::string::npos);
-    CHECK(docs->Explain(hasty).status().code() == absl::StatusCode::kDeadlineExceeded);
-    CHECK_FALSE(docs->load().Has(kIdsLoaded));
-    gated.gate().Open();
-    CHECK(Content(*docs).size() == 55);
-    REQUIRE(docs->WaitLoaded(kAllLoaded).ok());
-    CHECK(docs->Describe()->state == "ready");
+    CHECK(held.docs->Explain(hasty).status().code() == absl::StatusCode::kDeadlineExceeded);
+    CHECK_FALSE(held.docs->load().Has(kIdsLoaded));
+    held.gate().Open();
+    CHECK(Content(*held.docs).size() == 55);
+    REQUIRE(held.docs->WaitLoaded(kAllLoaded).ok());
+    CHECK(held.docs->Describe()->state == "ready");
   }
 
   TEST_CASE("writes and looks for ids go on while payloads and vectors are still being read") {
-    SimulatedFileSystem disk;
-    WriteSealed(disk);
-    GatedFileSystem gated(disk);
-    gated.gate().HoldAfter(3);  // ids, LSNs, id order
-    const auto database = MustOpen(gated, Behind());
-    const auto docs = MustFind(*database, "docs");
-    REQUIRE(docs->Upsert(PlaneUpsert(7, 1, 2)).ok());
-    REQUIRE(docs->Delete({.ids = {PointId(uint64_t{8})}}).ok());
+    HeldDatabase held(HoldBehindIds);
+    REQUIRE(held.docs->Upsert(PlaneUpsert(7, 1, 2)).ok());
+    REQUIRE(held.docs->Delete({.ids = {PointId(uint64_t{8})}}).ok());
     GetRequest bare = {.ids = {PointId(uint64_t{7}), PointId(uint64_t{8}), PointId(uint64_t{9})}};
     bare.with_payload.kind = PayloadSelector::Kind::kNone;
-    CHECK(docs->Get(bare)->points.size() == 2);
-    CHECK(docs->Count({})->count == 54);
-    CHECK_FALSE(docs->load().Has(kSourceLoaded));
-    gated.gate().Open();
-    const auto content = Content(*docs);
+    CHECK(held.docs->Get(bare)->points.size() == 2);
+    CHECK(held.docs->Count({})->count == 54);
+    CHECK_FALSE(held.docs->load().Has(kSourceLoaded));
+    held.gate().Open();
+    const auto content = Content(*held.docs);
     CHECK(content.size() == 54);
     CHECK(content.at(7) == 2);
   }
@@ -150,35 +171,25 @@ TEST_SUITE("concurrency") {
     if (std::thread::hardware_concurrency() < 2) {
       return;  // one loader cannot overtake itself
     }
-    SimulatedFileSystem disk;
-    WriteSealed(disk);
-    GatedFileSystem gated(disk);
-    gated.gate().HoldOne();
-    const auto database = MustOpen(gated, Behind());
-    const auto docs = MustFind(*database, "docs");
-    gated.gate().AwaitReader();  // a loader is at the ids, the other reads on
-    REQUIRE(docs->WaitLoaded(kPayloadLoaded | kVectorsLoaded).ok());
+    HeldDatabase held(HoldOne);
+    held.gate().AwaitReader();  // a loader is at the ids, the other reads on
+    REQUIRE(held.docs->WaitLoaded(kPayloadLoaded | kVectorsLoaded).ok());
     absl::SleepFor(absl::Milliseconds(20));
-    CHECK_FALSE(docs->load().Has(kIndexesLoaded));
-    gated.gate().Open();
-    REQUIRE(docs->WaitLoaded(kAllLoaded).ok());
-    CHECK(Content(*docs).size() == 55);
+    CHECK_FALSE(held.docs->load().Has(kIndexesLoaded));
+    held.gate().Open();
+    REQUIRE(held.docs->WaitLoaded(kAllLoaded).ok());
+    CHECK(Content(*held.docs).size() == 55);
   }
 
   TEST_CASE("closing in the midst of loading ends the waits and the loading") {
-    SimulatedFileSystem disk;
-    WriteSealed(disk);
-    GatedFileSystem gated(disk);
-    gated.gate().HoldAfter(0);
-    const auto database = MustOpen(gated, Behind());
-    const auto docs = MustFind(*database, "docs");
+    HeldDatabase held(HoldAll);
     std::array<absl::Status, 3> answers;
     std::array<std::thread, 3> waiting = {
-        std::thread([&] { answers[0] = docs->Query(NearOrigin()).status(); }),
-        std::thread([&] { answers[1] = docs->Upsert(PlaneUpsert(1, 1, 2)).status(); }),
-        std::thread([&] { answers[2] = docs->Flush(); })};
-    gated.gate().AwaitReader();
-    std::thread closer([&] { CHECK(database->Close().ok()); });
+        std::thread([&] { answers[0] = held.docs->Query(NearOrigin()).status(); }),
+        std::thread([&] { answers[1] = held.docs->Upsert(PlaneUpsert(1, 1, 2)).status(); }),
+        std::thread([&] { answers[2] = held.docs->Flush(); })};
+    held.gate().AwaitReader();
+    std::thread closer([&] { CHECK(held.database->Close().ok()); });
     // The waits end although the read does not; it is the disk's to end.
     for (std::thread& thread : waiting) {
       thread.join();
@@ -186,26 +197,21 @@ TEST_SUITE("concurrency") {
     for (const absl::Status& answer : answers) {
       CHECK(answer.code() == absl::StatusCode::kFailedPrecondition);
     }
-    gated.gate().Open();
+    held.gate().Open();
     closer.join();
-    CHECK(Content(*MustFind(*MustOpen(disk), "docs")).size() == 55);
+    CHECK(Content(*MustFind(*MustOpen(held.disk), "docs")).size() == 55);
   }
 
   TEST_CASE("dropping a collection that is being loaded ends its waits") {
-    SimulatedFileSystem disk;
-    WriteSealed(disk);
-    GatedFileSystem gated(disk);
-    gated.gate().HoldAfter(0);
-    const auto database = MustOpen(gated, Behind());
-    const auto docs = MustFind(*database, "docs");
+    HeldDatabase held(HoldAll);
     absl::Status answer;
-    std::thread waiting([&] { answer = docs->Query(NearOrigin()).status(); });
-    gated.gate().AwaitReader();
-    REQUIRE(database->DropCollection("docs").ok());
+    std::thread waiting([&] { answer = held.docs->Query(NearOrigin()).status(); });
+    held.gate().AwaitReader();
+    REQUIRE(held.database->DropCollection("docs").ok());
     waiting.join();
     CHECK(answer.code() == absl::StatusCode::kNotFound);
-    gated.gate().Open();
-    const auto again = MustCreate(*database, "docs");
+    held.gate().Open();
+    const auto again = MustCreate(*held.database, "docs");
     REQUIRE(again->Upsert(PlaneUpsert(1, 2, 3)).ok());
     CHECK(Content(*again).size() == 2);
   }
@@ -233,6 +239,25 @@ TEST_SUITE("concurrency") {
     }
   }
 
+  TEST_CASE("a damaged part is finished only when its segment has become a missing one") {
+    if (std::thread::hardware_concurrency() < 2) {
+      return;  // one loader cannot overtake itself
+    }
+    SimulatedFileSystem disk;
+    WriteSealed(disk);
+    const std::string segment = SegmentIn(disk);
+    disk.Corrupt(segment, MiddleOf(disk, segment, storage::SectionKind::kPayload), 1);
+    GatedFileSystem gated(disk);
+    gated.gate().HoldOne();
+    const auto database = MustOpen(gated, Behind());
+    const auto docs = MustFind(*database, "docs");
+    gated.gate().AwaitReader();  // a loader is at the ids, the other finds the damage
+    REQUIRE(docs->WaitLoaded(kPayloadLoaded).ok());
+    CHECK(docs->state().damaged());
+    gated.gate().Open();
+    CheckDamaged(*docs);
+  }
+
   TEST_CASE("a damaged graph that is found behind the open is done without and built anew") {
     SimulatedFileSystem disk;
     WriteSealed(disk);
@@ -252,17 +277,33 @@ TEST_SUITE("concurrency") {
     SimulatedFileSystem disk;
     WriteSealed(disk);
     std::map<uint64_t, int64_t> expected;
-    std::unique_ptr<SimulatedFileSystem> killed;
-    {
-      const auto database = MustOpen(disk);
-      const auto docs = MustFind(*database, "docs");
-      REQUIRE(docs->Upsert(PlaneUpsert(10, 200, 2)).ok());
-      REQUIRE(docs->Upsert(PlaneUpsert(200, 200, 3)).ok());
-      REQUIRE(docs->Delete({.ids = {PointId(uint64_t{6})}}).ok());
-      expected = Content(*docs);
-      killed = disk.KillProcess();
-    }
+    const auto killed = KilledAfter(disk, [&expected](CollectionCore& docs) {
+      REQUIRE(docs.Upsert(PlaneUpsert(10, 200, 2)).ok());
+      REQUIRE(docs.Upsert(PlaneUpsert(200, 200, 3)).ok());
+      REQUIRE(docs.Delete({.ids = {PointId(uint64_t{6})}}).ok());
+      expected = Content(docs);
+    });
     const auto database = MustOpen(*killed, Behind());
+    CHECK(Content(*MustFind(*database, "docs")) == expected);
+  }
+
+  TEST_CASE("replay waits for the ids that its records are about") {
+    SimulatedFileSystem disk;
+    WriteSealed(disk);
+    std::map<uint64_t, int64_t> expected;
+    const auto killed = KilledAfter(disk, [&expected](CollectionCore& docs) {
+      REQUIRE(docs.Delete({.ids = {PointId(uint64_t{6})}}).ok());
+      REQUIRE(docs.Upsert(PlaneUpsert(7, 1, 2)).ok());
+      expected = Content(docs);
+    });
+    GatedFileSystem gated(*killed);
+    gated.gate().HoldAfter(0);
+    std::shared_ptr<DatabaseCore> database;
+    std::thread opening([&] { database = MustOpen(gated, Behind()); });
+    gated.gate().AwaitReader();
+    absl::SleepFor(absl::Milliseconds(50));  // for a replay that does not wait
+    gated.gate().Open();
+    opening.join();
     CHECK(Content(*MustFind(*database, "docs")) == expected);
   }
 
@@ -271,17 +312,13 @@ TEST_SUITE("concurrency") {
          {storage::SectionKind::kIds, storage::SectionKind::kVectors}) {
       SimulatedFileSystem disk;
       WriteSealed(disk);
-      std::unique_ptr<SimulatedFileSystem> killed;
-      {
-        const auto database = MustOpen(disk);
-        const auto docs = MustFind(*database, "docs");
+      const auto killed = KilledAfter(disk, [](CollectionCore& docs) {
         // More than growing segments hold, so that replay wants to seal.
-        for (uint64_t first = 100; docs->Upsert(PlaneUpsert(first, 50, 2)).ok();) {
+        for (uint64_t first = 100; docs.Upsert(PlaneUpsert(first, 50, 2)).ok();) {
           first += 50;
         }
-        REQUIRE(docs->state().frozen_count() > 0);
-        killed = disk.KillProcess();
-      }
+        REQUIRE(docs.state().frozen_count() > 0);
+      });
       const std::string segment = SegmentIn(*killed);
       killed->Corrupt(segment, MiddleOf(*killed, segment, kind), 1);
       const auto database = MustOpen(*killed, Behind());
