@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/inspect/checksum.h"
 
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "storage/foundation/check.h"
 #include "tools/inspect/byte_view.h"
 
 namespace perigee::tools::inspect {
@@ -85,6 +87,29 @@ uint32_t MaskedCrc32c(std::string_view bytes) {
 Hash HashOf(std::initializer_list<std::string_view> parts) { return HashFrom(Sha256(parts)); }
 
 std::string Sha256Hex(std::string_view bytes) { return HexOf(Sha256({bytes})); }
+
+struct Sha256Stream::Context {
+  EVP_MD_CTX* state = nullptr;
+};
+
+Sha256Stream::Sha256Stream() : context_(std::make_unique<Context>()) {
+  context_->state = EVP_MD_CTX_new();
+  PERIGEE_CHECK(context_->state != nullptr, "no memory for a SHA-256");
+  PERIGEE_CHECK(EVP_DigestInit_ex(context_->state, EVP_sha256(), nullptr) == 1);
+}
+
+Sha256Stream::~Sha256Stream() { EVP_MD_CTX_free(context_->state); }
+
+void Sha256Stream::Add(std::string_view bytes) {
+  PERIGEE_CHECK(EVP_DigestUpdate(context_->state, bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256Stream::Hex() {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  PERIGEE_CHECK(EVP_DigestFinal_ex(context_->state, reinterpret_cast<unsigned char*>(digest.data()),
+                                   nullptr) == 1);
+  return HexOf(digest);
+}
 
 std::string HexOf(std::string_view bytes) {
   static constexpr std::string_view kDigits = "0123456789abcdef";

@@ -5,13 +5,14 @@
 //
 // Invariants: CRC32C has the Castagnoli polynomial, reflected, with both complements, so that
 // "123456789" gives 0xe3069283.
-// Thread-safety: pure functions.
+// Thread-safety: pure functions, and streams of one thread each.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,23 @@ uint32_t MaskedCrc32c(std::string_view bytes);
 Hash HashOf(std::initializer_list<std::string_view> parts);
 /// The whole SHA-256, as 64 hexadecimal digits.
 std::string Sha256Hex(std::string_view bytes);
+
+/// The same of what does not fit into memory.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  ~Sha256Stream();
+  Sha256Stream(const Sha256Stream&) = delete;
+  Sha256Stream& operator=(const Sha256Stream&) = delete;
+
+  void Add(std::string_view bytes);
+  /// Of everything added; nothing may be added afterwards.
+  std::string Hex();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
 
 /// "1d7ca25b…": two hexadecimal digits a byte.
 std::string HexOf(std::string_view bytes);

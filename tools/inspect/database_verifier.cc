@@ -15,6 +15,7 @@
 #include "tools/inspect/disk_file.h"
 #include "tools/inspect/record_replay.h"
 #include "tools/inspect/segment_decoder.h"
+#include "tools/inspect/snapshot_verifier.h"
 
 namespace perigee::tools::inspect {
 namespace {
@@ -56,6 +57,11 @@ class Pass {
       return std::move(report_);  // without a manifest nothing else can be judged
     }
     CountBytes();
+    if (std::erase(survey_.unknown, kSnapshotListName) > 0) {
+      VerifySnapshot(
+          directory_, report_.manifest.database, [this](uint64_t bytes) { Progress(bytes); },
+          findings());
+    }
     CheckPrevious(loaded);
     RecordReplay replay(report_.manifest);
     VerifyLogFiles(replay);

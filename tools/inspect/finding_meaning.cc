@@ -16,6 +16,10 @@ constexpr std::string_view kCollectionStops =
 constexpr std::string_view kSlower =
     "Answers stay right: queries on this segment compare row by row and are slower.";
 constexpr std::string_view kRebuild = "Optimize the collection, which builds the section anew.";
+constexpr std::string_view kNoRestore =
+    "The snapshot is not what was written; perigee restore refuses it.";
+constexpr std::string_view kOtherSnapshot =
+    "Use another snapshot, or another copy of this one; nothing in a snapshot ever changes.";
 constexpr std::string_view kNothing = "Nothing is wrong.";
 constexpr std::string_view kLater = "A later version wrote this; this one cannot judge it.";
 constexpr std::string_view kUseLater = "Use the version that wrote it.";
@@ -160,6 +164,10 @@ const std::vector<FindingMeaning>& AllMeanings() {
       {"segment.section", kCollectionStops, kRestoreFile},
       {"segment.table", kCollectionStops, kRestoreFile},
       {"segment.too_large", "Only the checksums of this section were checked.", "None."},
+      {"snapshot.extra", kNoRestore, "Move the file elsewhere, if the snapshot is to be restored."},
+      {"snapshot.file", kNoRestore, kOtherSnapshot},
+      {"snapshot.list", kNoRestore, kOtherSnapshot},
+      {"snapshot.missing", kNoRestore, kOtherSnapshot},
   };
   return rows;
 }

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "storage/foundation/canary.h"
 #include "storage/foundation/status_macros.h"
 #include "tools/inspect/checksum.h"
 #include "tools/inspect/directory_survey.h"
@@ -49,14 +50,6 @@ class Descriptor {
  private:
   int value_;
 };
-
-absl::Status SyncPath(const std::string& path) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0 || fsync(file.get()) != 0) {
-    return SystemError(absl::StrCat("flushing ", path));
-  }
-  return absl::OkStatus();
-}
 
 // Where the log can be cut: behind a whole group, all before it being whole.
 struct Cut {
@@ -215,7 +208,43 @@ absl::StatusOr<std::string> NewHeader(const RepairPlan& plan) {
   return block;
 }
 
-absl::Status WriteNewFile(const std::string& path, const std::string& bytes) {
+std::string QuarantineName(const RepairPlan& plan, uint64_t number) {
+  return absl::StrCat(plan.directory, "/quarantine/", LogNameOf(number).substr(4), ".cut-at-",
+                      plan.to_lsn);
+}
+
+// A second name for each file; log files are never written again, so it is as good as a copy.
+absl::Status Quarantine(const RepairPlan& plan, RepairDisk& disk) {
+  const std::string folder = absl::StrCat(plan.directory, "/quarantine");
+  PERIGEE_RETURN_IF_ERROR(disk.MakeDirectory(folder));
+  for (const uint64_t number : plan.quarantined) {
+    const std::string from = absl::StrCat(plan.directory, "/", LogNameOf(number));
+    PERIGEE_RETURN_IF_ERROR(disk.Link(from, QuarantineName(plan, number)));
+  }
+  // What was done and why the files are there, for whoever looks later.
+  const std::string note = absl::StrCat(folder, "/repair-", plan.new_number, "-to-", plan.to_lsn);
+  if (access(note.c_str(), F_OK) != 0) {
+    PERIGEE_RETURN_IF_ERROR(disk.WriteNew(note, DescribeRepair(plan)));
+  }
+  PERIGEE_RETURN_IF_ERROR(disk.SyncDirectory(folder));
+  return disk.SyncDirectory(plan.directory);
+}
+
+}  // namespace
+
+absl::Status RepairDisk::MakeDirectory(const std::string& path) {
+  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST
+             ? absl::OkStatus()
+             : SystemError(absl::StrCat("making ", path));
+}
+
+absl::Status RepairDisk::Link(const std::string& from, const std::string& to) {
+  return link(from.c_str(), to.c_str()) == 0 || errno == EEXIST
+             ? absl::OkStatus()
+             : SystemError(absl::StrCat("keeping ", from, " in quarantine/"));
+}
+
+absl::Status RepairDisk::WriteNew(const std::string& path, const std::string& bytes) {
   const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0) {
     return SystemError(absl::StrCat("creating ", path));
@@ -233,33 +262,25 @@ absl::Status WriteNewFile(const std::string& path, const std::string& bytes) {
   return fsync(file.get()) == 0 ? absl::OkStatus() : SystemError(absl::StrCat("flushing ", path));
 }
 
-std::string QuarantineName(const RepairPlan& plan, uint64_t number) {
-  return absl::StrCat(plan.directory, "/quarantine/", LogNameOf(number).substr(4), ".cut-at-",
-                      plan.to_lsn);
+absl::Status RepairDisk::Rename(const std::string& from, const std::string& to) {
+  return renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0
+             ? absl::OkStatus()
+             : SystemError(absl::StrCat("naming ", to));
 }
 
-// A second name for each file; log files are never written again, so it is as good as a copy.
-absl::Status Quarantine(const RepairPlan& plan) {
-  const std::string folder = absl::StrCat(plan.directory, "/quarantine");
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError(absl::StrCat("making ", folder));
-  }
-  for (const uint64_t number : plan.quarantined) {
-    const std::string from = absl::StrCat(plan.directory, "/", LogNameOf(number));
-    if (link(from.c_str(), QuarantineName(plan, number).c_str()) != 0 && errno != EEXIST) {
-      return SystemError(absl::StrCat("keeping ", from, " in quarantine/"));
-    }
-  }
-  // What was done and why the files are there, for whoever looks later.
-  const std::string note = absl::StrCat(folder, "/repair-", plan.new_number, "-to-", plan.to_lsn);
-  if (access(note.c_str(), F_OK) != 0) {
-    PERIGEE_RETURN_IF_ERROR(WriteNewFile(note, DescribeRepair(plan)));
-  }
-  PERIGEE_RETURN_IF_ERROR(SyncPath(folder));
-  return SyncPath(plan.directory);
+absl::Status RepairDisk::Remove(const std::string& path) {
+  return unlink(path.c_str()) == 0 || errno == ENOENT
+             ? absl::OkStatus()
+             : SystemError(absl::StrCat("removing ", path));
 }
 
-}  // namespace
+absl::Status RepairDisk::SyncDirectory(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0 || fsync(file.get()) != 0) {
+    return SystemError(absl::StrCat("flushing ", path));
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<RepairPlan> PlanLogRepair(const std::string& directory, uint64_t to_lsn) {
   DirectorySurvey survey;
@@ -358,7 +379,7 @@ std::string DescribeRepair(const RepairPlan& plan) {
   return text;
 }
 
-absl::Status ApplyLogRepair(const RepairPlan& plan) {
+absl::Status ApplyLogRepair(const RepairPlan& plan, RepairDisk& disk) {
   const std::string lock_path = absl::StrCat(plan.directory, "/LOCK");
   const Descriptor lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   PERIGEE_RETURN_IF_ERROR(TakeLock(plan.directory, lock));
@@ -367,29 +388,24 @@ absl::Status ApplyLogRepair(const RepairPlan& plan) {
   if (DescribeRepair(again) != DescribeRepair(plan)) {
     return absl::AbortedError("the log changed meanwhile; look at it again");
   }
-  PERIGEE_RETURN_IF_ERROR(Quarantine(plan));
+  PERIGEE_RETURN_IF_ERROR(Quarantine(plan, disk));
   const std::string folder = absl::StrCat(plan.directory, "/wal");
-  const std::string final_path = absl::StrCat(plan.directory, "/", LogNameOf(plan.new_number));
   const std::string temporary =
       absl::StrCat(plan.directory, "/tmp/wal-", LogNameOf(plan.new_number).substr(4));
   PERIGEE_ASSIGN_OR_RETURN(std::string bytes, NewHeader(plan));
   bytes.resize(kNewFileBytes, '\0');
-  if (unlink(temporary.c_str()) != 0 && errno != ENOENT) {
-    return SystemError(absl::StrCat("removing an unfinished ", temporary));
-  }
-  PERIGEE_RETURN_IF_ERROR(WriteNewFile(temporary, bytes));
+  PERIGEE_RETURN_IF_ERROR(disk.Remove(temporary));  // of a repair that was cut short
+  PERIGEE_RETURN_IF_ERROR(disk.WriteNew(temporary, bytes));
   // From this rename on the log is the repaired one.
-  if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, final_path.c_str(), RENAME_NOREPLACE) != 0) {
-    return SystemError(absl::StrCat("naming ", final_path));
+  PERIGEE_RETURN_IF_ERROR(
+      disk.Rename(temporary, absl::StrCat(plan.directory, "/", LogNameOf(plan.new_number))));
+  if (!CanaryActive("repair-removes-before-sync")) {
+    PERIGEE_RETURN_IF_ERROR(disk.SyncDirectory(folder));
   }
-  PERIGEE_RETURN_IF_ERROR(SyncPath(folder));
   for (const uint64_t number : plan.removed) {
-    const std::string path = absl::StrCat(plan.directory, "/", LogNameOf(number));
-    if (unlink(path.c_str()) != 0 && errno != ENOENT) {
-      return SystemError(absl::StrCat("removing ", path, ", which quarantine/ keeps"));
-    }
+    PERIGEE_RETURN_IF_ERROR(disk.Remove(absl::StrCat(plan.directory, "/", LogNameOf(number))));
   }
-  return SyncPath(folder);
+  return disk.SyncDirectory(folder);
 }
 
 }  // namespace perigee::tools::inspect

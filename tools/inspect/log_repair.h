@@ -48,8 +48,30 @@ struct RepairPlan {
 /// kFailedPrecondition when the directory is no database or its log is whole.
 absl::StatusOr<RepairPlan> PlanLogRepair(const std::string& directory, uint64_t to_lsn);
 
+/// The changes that a repair makes to the disk, each of which a power cut may come behind; a test
+/// looks at what every one of them leaves.
+class RepairDisk {
+ public:
+  virtual ~RepairDisk() = default;
+  /// Fine when it is there.
+  virtual absl::Status MakeDirectory(const std::string& path);
+  virtual absl::Status Link(const std::string& from, const std::string& to);
+  /// The bytes are durable on return, the name is not.
+  virtual absl::Status WriteNew(const std::string& path, const std::string& bytes);
+  /// Fails when `to` is taken.
+  virtual absl::Status Rename(const std::string& from, const std::string& to);
+  /// Fine when it is missing.
+  virtual absl::Status Remove(const std::string& path);
+  /// Names made and removed in `path` are durable.
+  virtual absl::Status SyncDirectory(const std::string& path);
+};
+
 /// Does it. kUnavailable when the disk fails or the database is in use.
-absl::Status ApplyLogRepair(const RepairPlan& plan);
+absl::Status ApplyLogRepair(const RepairPlan& plan, RepairDisk& disk);
+inline absl::Status ApplyLogRepair(const RepairPlan& plan) {
+  RepairDisk disk;
+  return ApplyLogRepair(plan, disk);
+}
 
 /// The plan in words.
 std::string DescribeRepair(const RepairPlan& plan);

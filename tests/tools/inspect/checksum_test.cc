@@ -37,6 +37,12 @@ TEST_CASE("eight bytes at once give what one bit at a time gives") {
 
 TEST_CASE("hashes of parts are those of the whole") {
   CHECK(Sha256Hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  Sha256Stream stream;
+  stream.Add("a");
+  stream.Add("");
+  stream.Add("bc");
+  CHECK(stream.Hex() == Sha256Hex("abc"));
+  CHECK(Sha256Stream().Hex() == Sha256Hex(""));
   CHECK(HexOf(HashOf({"a", "", "bc"})) == "ba7816bf8f01cfea414140de5dae2223");
   CHECK(HashOf({"abc"}) == HashOf({"ab", "c"}));
 }

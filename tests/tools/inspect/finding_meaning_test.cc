@@ -32,7 +32,7 @@ TEST_CASE("rows are sorted and complete") {
 TEST_CASE("codes of the sources and codes of the table are the same") {
   std::set<std::string> used;
   const std::regex literal(
-      R"rx("((?:collection|current|deletion|directory|file|format|identity|log|manifest|segment)\.[a-z_]+)")rx");
+      R"rx("((?:collection|current|deletion|directory|file|format|identity|log|manifest|segment|snapshot)\.[a-z_]+)")rx");
   for (const auto& entry :
        std::filesystem::directory_iterator(std::string(PERIGEE_SOURCE_DIR) + "/tools/inspect")) {
     const std::string name = entry.path().filename().string();

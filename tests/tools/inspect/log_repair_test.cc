@@ -163,6 +163,151 @@ TEST_CASE_FIXTURE(Fixture, "a repair that a crash cut short is done by repeating
   CHECK(Points() == 2);
 }
 
+// A disk that notes what is done to it, so that every state can be made that a power cut leaves.
+class NotedDisk : public RepairDisk {
+ public:
+  struct Step {
+    enum class Kind { kMakeDirectory, kLink, kWrite, kRename, kRemove, kSync } kind;
+    std::string path;
+    std::string other = {};  // the old name, or the bytes
+  };
+
+  absl::Status MakeDirectory(const std::string& path) override {
+    steps_.push_back({Step::Kind::kMakeDirectory, path});
+    return RepairDisk::MakeDirectory(path);
+  }
+  absl::Status Link(const std::string& from, const std::string& to) override {
+    steps_.push_back({Step::Kind::kLink, to, from});
+    return RepairDisk::Link(from, to);
+  }
+  absl::Status WriteNew(const std::string& path, const std::string& bytes) override {
+    steps_.push_back({Step::Kind::kWrite, path, bytes});
+    return RepairDisk::WriteNew(path, bytes);
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    steps_.push_back({Step::Kind::kRename, to, from});
+    return RepairDisk::Rename(from, to);
+  }
+  absl::Status Remove(const std::string& path) override {
+    steps_.push_back({Step::Kind::kRemove, path});
+    return RepairDisk::Remove(path);
+  }
+  absl::Status SyncDirectory(const std::string& path) override {
+    steps_.push_back({Step::Kind::kSync, path});
+    return RepairDisk::SyncDirectory(path);
+  }
+  const std::vector<Step>& steps() const { return steps_; }
+
+  // Does to the copy `to` of `from` those of the first `count` steps that no crash can take back,
+  // and of the others those whose bit is set in `kept`. Returns how many others there are.
+  size_t Replay(const std::string& from, const std::string& to, size_t count, uint64_t kept) const {
+    size_t open = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const Step& step = steps_[i];
+      if (step.kind == Step::Kind::kSync) {
+        continue;
+      }
+      const std::string folder = step.path.substr(0, step.path.rfind('/'));
+      bool synced = false;
+      for (size_t later = i + 1; later < count; ++later) {
+        synced =
+            synced || (steps_[later].kind == Step::Kind::kSync && steps_[later].path == folder);
+      }
+      if (synced || (kept >> open++ & 1U) != 0) {
+        Do(step, from, to);
+      }
+    }
+    return open;
+  }
+
+ private:
+  void Do(const Step& step, const std::string& from, const std::string& to) const {
+    const auto in_copy = [&](const std::string& path) { return to + path.substr(from.size()); };
+    const std::string path = in_copy(step.path);
+    std::error_code ignored;
+    switch (step.kind) {
+      case Step::Kind::kMakeDirectory:
+        std::filesystem::create_directory(path, ignored);
+        break;
+      case Step::Kind::kLink:
+        std::filesystem::create_hard_link(in_copy(step.other), path, ignored);
+        break;
+      case Step::Kind::kWrite:
+        if (std::filesystem::exists(path.substr(0, path.rfind('/')))) {
+          tests::WriteBytes(path, step.other);
+        }
+        break;
+      case Step::Kind::kRename:
+        std::filesystem::rename(in_copy(step.other), path, ignored);
+        if (ignored) {  // the old name was lost; the new one is of the same file
+          tests::WriteBytes(path, WrittenTo(step.other));
+        }
+        break;
+      case Step::Kind::kRemove:
+        std::filesystem::remove(path, ignored);
+        break;
+      case Step::Kind::kSync:
+        break;
+    }
+  }
+
+  const std::string& WrittenTo(const std::string& path) const {
+    for (const Step& step : steps_) {
+      if (step.kind == Step::Kind::kWrite && step.path == path) {
+        return step.other;
+      }
+    }
+    FAIL("nothing was written to " << path);
+    return path;
+  }
+
+  std::vector<Step> steps_;
+};
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a power cut at any step of a repair leaves the old log or the new one") {
+  Damage(4);
+  const std::string origin = directory.PathOf("origin");
+  tests::CopyDirectory(path, origin);
+  const auto plan = PlanLogRepair(path, 3);
+  REQUIRE(plan.ok());
+  REQUIRE_FALSE(plan->removed.empty());
+  NotedDisk disk;
+  REQUIRE(ApplyLogRepair(*plan, disk).ok());
+  CHECK(Points() == 2);
+  REQUIRE(disk.steps().size() > 8);
+  const std::string repaired = path;
+  path = directory.PathOf("cut");
+  uint64_t states = 0;
+  uint64_t old_logs = 0;
+  for (size_t count = 0; count <= disk.steps().size(); ++count) {
+    for (uint64_t kept = 0;; ++kept) {
+      CAPTURE(count);
+      CAPTURE(kept);
+      std::filesystem::remove_all(path);
+      tests::CopyDirectory(origin, path);
+      const size_t open = disk.Replay(repaired, path, count, kept);
+      ++states;
+      if (!Opens()) {
+        ++old_logs;
+        // Nothing is lost that the damage had not taken: repeating the command does it.
+        const auto again = PlanLogRepair(path, 3);
+        REQUIRE_MESSAGE(again.ok(), again.status().ToString());
+        CHECK(again->lost_readable == plan->lost_readable);
+        REQUIRE(ApplyLogRepair(*again).ok());
+      }
+      CHECK(Points() == 2);
+      CHECK(VerifyDatabase(path, {})->findings.clean());
+      if (kept + 1 >= uint64_t{1} << open) {
+        break;
+      }
+    }
+  }
+  CHECK(old_logs > 10);
+  CHECK(states - old_logs > 2);
+  MESSAGE("durability: ", states, " power cuts of a repair, ", old_logs, " left the old log");
+}
+
 TEST_CASE_FIXTURE(Fixture, "a log file whose header is lost") {
   std::string name;
   for (const std::string& file : tests::FilesOf(path)) {
