@@ -219,7 +219,7 @@ absl::Status Quarantine(const RepairPlan& plan, RepairDisk& disk) {
   PERIGEE_RETURN_IF_ERROR(disk.MakeDirectory(folder));
   for (const uint64_t number : plan.quarantined) {
     const std::string from = absl::StrCat(plan.directory, "/", LogNameOf(number));
-    PERIGEE_RETURN_IF_ERROR(disk.Link(from, QuarantineName(plan, number)));
+    PERIGEE_RETURN_IF_ERROR(disk.Keep(from, QuarantineName(plan, number)));
   }
   // What was done and why the files are there, for whoever looks later.
   const std::string note = absl::StrCat(folder, "/repair-", plan.new_number, "-to-", plan.to_lsn);
@@ -238,7 +238,7 @@ absl::Status RepairDisk::MakeDirectory(const std::string& path) {
              : SystemError(absl::StrCat("making ", path));
 }
 
-absl::Status RepairDisk::Link(const std::string& from, const std::string& to) {
+absl::Status RepairDisk::Keep(const std::string& from, const std::string& to) {
   return link(from.c_str(), to.c_str()) == 0 || errno == EEXIST
              ? absl::OkStatus()
              : SystemError(absl::StrCat("keeping ", from, " in quarantine/"));
@@ -262,7 +262,7 @@ absl::Status RepairDisk::WriteNew(const std::string& path, const std::string& by
   return fsync(file.get()) == 0 ? absl::OkStatus() : SystemError(absl::StrCat("flushing ", path));
 }
 
-absl::Status RepairDisk::Rename(const std::string& from, const std::string& to) {
+absl::Status RepairDisk::GiveName(const std::string& from, const std::string& to) {
   return renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0
              ? absl::OkStatus()
              : SystemError(absl::StrCat("naming ", to));
@@ -398,7 +398,7 @@ absl::Status ApplyLogRepair(const RepairPlan& plan, RepairDisk& disk) {
   PERIGEE_RETURN_IF_ERROR(disk.WriteNew(temporary, bytes));
   // From this rename on the log is the repaired one.
   PERIGEE_RETURN_IF_ERROR(
-      disk.Rename(temporary, absl::StrCat(plan.directory, "/", LogNameOf(plan.new_number))));
+      disk.GiveName(temporary, absl::StrCat(plan.directory, "/", LogNameOf(plan.new_number))));
   if (!CanaryActive("repair-removes-before-sync")) {
     PERIGEE_RETURN_IF_ERROR(disk.SyncDirectory(folder));
   }

@@ -55,11 +55,11 @@ class RepairDisk {
   virtual ~RepairDisk() = default;
   /// Fine when it is there.
   virtual absl::Status MakeDirectory(const std::string& path);
-  virtual absl::Status Link(const std::string& from, const std::string& to);
+  virtual absl::Status Keep(const std::string& from, const std::string& to);
   /// The bytes are durable on return, the name is not.
   virtual absl::Status WriteNew(const std::string& path, const std::string& bytes);
   /// Fails when `to` is taken.
-  virtual absl::Status Rename(const std::string& from, const std::string& to);
+  virtual absl::Status GiveName(const std::string& from, const std::string& to);
   /// Fine when it is missing.
   virtual absl::Status Remove(const std::string& path);
   /// Names made and removed in `path` are durable.

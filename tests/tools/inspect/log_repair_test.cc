@@ -176,17 +176,17 @@ class NotedDisk : public RepairDisk {
     steps_.push_back({Step::Kind::kMakeDirectory, path});
     return RepairDisk::MakeDirectory(path);
   }
-  absl::Status Link(const std::string& from, const std::string& to) override {
+  absl::Status Keep(const std::string& from, const std::string& to) override {
     steps_.push_back({Step::Kind::kLink, to, from});
-    return RepairDisk::Link(from, to);
+    return RepairDisk::Keep(from, to);
   }
   absl::Status WriteNew(const std::string& path, const std::string& bytes) override {
     steps_.push_back({Step::Kind::kWrite, path, bytes});
     return RepairDisk::WriteNew(path, bytes);
   }
-  absl::Status Rename(const std::string& from, const std::string& to) override {
+  absl::Status GiveName(const std::string& from, const std::string& to) override {
     steps_.push_back({Step::Kind::kRename, to, from});
-    return RepairDisk::Rename(from, to);
+    return RepairDisk::GiveName(from, to);
   }
   absl::Status Remove(const std::string& path) override {
     steps_.push_back({Step::Kind::kRemove, path});
