@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/str_cat.h"
 #include "perigee/model/exit_code.h"
 #include "storage/encoding/byte_codec.h"
 #include "storage/foundation/check.h"
@@ -66,11 +67,11 @@ void WriteLog(const fs::path& directory, const fs::path& to) {
 void WriteSeeds(const fs::path& directory, const fs::path& out) {
   const fs::path plain = (directory / "").parent_path();
   const std::string name =
-      plain.parent_path().filename().string() + "-" + plain.filename().string();
+      absl::StrCat(plain.parent_path().filename().string(), "-", plain.filename().string());
   WriteLog(directory, out / "log" / name);
   for (const auto& entry : fs::directory_iterator(directory)) {
     const std::string file = entry.path().filename().string();
-    const fs::path to = out / "manifest" / (name + "-" + file);
+    const fs::path to = out / "manifest" / absl::StrCat(name, "-", file);
     if (file == "IDENTITY" || file == "CURRENT") {
       WriteFile(to, std::string(1, file == "IDENTITY" ? '\0' : '\1') + ReadFile(entry.path()));
     } else if (file.starts_with("MANIFEST-")) {

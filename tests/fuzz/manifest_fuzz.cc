@@ -244,10 +244,11 @@ absl::Status ApplyByEngine(const storage::ManifestRecord& record, std::optional<
   }
   if (checkpoint) {
     auto held = storage::StateOfCheckpoint(*edit, record.hash);
-    if (held.ok()) {
-      state = *std::move(held);
+    if (!held.ok()) {
+      return held.status();
     }
-    return held.status();
+    state = *std::move(held);
+    return absl::OkStatus();
   }
   const auto next = storage::ApplyManifestEdit(state, *edit, record.hash);
   const storage::ManifestState before = state;
