@@ -75,6 +75,7 @@ TEST_SUITE("durability") {
   TEST_CASE("errors: bulk load and drop") { InjectInto("bulk load and drop"); }
   TEST_CASE("errors: recover") { InjectInto("recover"); }
   TEST_CASE("errors: recover and seal") { InjectInto("recover and seal"); }
+  TEST_CASE("errors: replay a long group") { InjectInto("replay a long group"); }
   TEST_CASE("errors: read only") { InjectInto("read only"); }
   TEST_CASE("errors: scrub") { InjectInto("scrub"); }
   TEST_CASE("errors: a disk of large blocks") { InjectInto("a disk of large blocks"); }

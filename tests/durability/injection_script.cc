@@ -412,6 +412,25 @@ InjectionScript& InjectionScript::CreateWide() {
   });
 }
 
+InjectionScript& InjectionScript::CreateByLongGroup() {
+  return Call("long group", [this]() -> absl::Status {
+    constexpr uint32_t kDimension = 512;
+    constexpr uint64_t kRows = 1'024;
+    CollectionSchema schema;
+    schema.vectors.push_back({.name = "", .dimension = kDimension, .metric = DistanceMetric::kL2});
+    PERIGEE_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> collection,
+                             database_->CreateCollection(kWide, schema));
+    UpsertRequest request;
+    for (uint64_t id = 1; id <= kRows; ++id) {
+      Point point;
+      point.id = PointId(id);
+      point.vectors[""] = std::vector<float>(kDimension, static_cast<float>(id));
+      request.points.push_back(std::move(point));
+    }
+    return collection->Upsert(request).status();
+  });
+}
+
 InjectionScript& InjectionScript::SearchWide() {
   return Call("search wide", [this]() -> absl::Status {
     PERIGEE_ASSIGN_OR_RETURN(const std::shared_ptr<CollectionCore> wide,

@@ -64,6 +64,9 @@ class InjectionScript {
   /// The same of the collection "wide", whose vectors do not fit into one read request. It is not
   /// part of the world.
   InjectionScript& CreateWide();
+  /// The collection "wide" filled by one upsert whose log group takes 2 MiB, more than is read at
+  /// once.
+  InjectionScript& CreateByLongGroup();
   InjectionScript& SearchWide();
   /// Takes a snapshot, writes on, restores the snapshot and opens what was restored.
   InjectionScript& SnapshotAndRestore();
