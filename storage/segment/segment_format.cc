@@ -102,8 +102,11 @@ absl::Status ValidateShape(const SectionEntry& section, uint64_t row_count) {
                                 section.length, ", contradicts ", row_count,
                                 " rows: ", Absl(expected)));
   };
-  if (!IsKnownSectionKind(section.kind) || section.kind == SectionKind::kHnsw) {
+  if (!IsKnownSectionKind(section.kind)) {
     return absl::OkStatus();
+  }
+  if (section.kind == SectionKind::kHnsw) {
+    return section.element_bytes == 1 ? absl::OkStatus() : wrong("a graph is counted in bytes");
   }
   if (section.element_count != row_count) {
     return wrong("it has one element a row");

@@ -67,8 +67,10 @@ std::vector<SampleSection> SampleSections(const SampleOptions& options) {
   sections.push_back({{.kind = SectionKind::kPresence, .element_count = rows},
                       RandomBytes(random, (rows + 63) / 64 * 8)});
   sections.push_back(fixed(SectionKind::kIdOrder, 4));
+  const uint64_t graph_bytes = 100 + rows * 9;
   sections.push_back(
-      {{.kind = SectionKind::kHnsw, .element_count = rows}, RandomBytes(random, 100 + rows * 9)});
+      {{.kind = SectionKind::kHnsw, .element_count = graph_bytes, .element_bytes = 1},
+       RandomBytes(random, graph_bytes)});
   return sections;
 }
 

@@ -54,7 +54,8 @@ Layout ValidLayout() {
   add(SectionKind::kVectors, kRows * 32, 32);
   add(SectionKind::kPresence, 16 * 8, 0);
   add(SectionKind::kIdOrder, kRows * 4, 4);
-  add(SectionKind::kHnsw, 12345, 0);
+  add(SectionKind::kHnsw, 12345, 1);
+  layout.sections.back().element_count = 12345;
   layout.footer.section_count = static_cast<uint32_t>(layout.sections.size());
   layout.footer.tables_offset = AlignUp(end, kSegmentBlockBytes);
   layout.footer.directory_offset = AlignUp(layout.footer.tables_offset + pages * 4, 8);
@@ -227,6 +228,13 @@ TEST_CASE("every field of footer and directory is judged against the others") {
       {"order of 8 bytes", [](Layout& l) { l.sections[4].element_bytes = 8; }},
       {"ids shorter than their offsets", [](Layout& l) { l.sections[0].length = 8000; }},
       {"ids with element size", [](Layout& l) { l.sections[0].element_bytes = 1; }},
+      {"graph without element size", [](Layout& l) { l.sections[5].element_bytes = 0; }},
+      {"graph counted in words",
+       [](Layout& l) {
+         l.sections[5].element_bytes = 4;
+         l.sections[5].element_count = 3086;
+         l.sections[5].length = 12344;
+       }},
       {"ids with ordinal", [](Layout& l) { l.sections[0].ordinal = 1; }},
       {"twice the same", [](Layout& l) { l.sections[5].kind = SectionKind::kIdOrder; }},
       {"derived source", [](Layout& l) { l.sections[0].flags = kSectionDerived; }},
@@ -319,12 +327,12 @@ TEST_CASE("random directories are accepted only when they are consistent") {
       continue;
     }
     // What was accepted is another size of checksum page (the table's hash decides that later) or
-    // another number of opaque elements, never another place or length.
+    // a little more or less of ids, never another place or shape.
     CHECK(section.offset == before.offset);
     CHECK(AlignUp(section.length, 4096) == AlignUp(before.length, 4096));
     if (section.checksum_page_bytes == before.checksum_page_bytes) {
-      CHECK((section.kind == SectionKind::kHnsw || section.kind == SectionKind::kIds));
-      CHECK((section.element_count == before.element_count || section.element_bytes == 0));
+      CHECK(section.kind == SectionKind::kIds);
+      CHECK(section.element_count == before.element_count);
     }
   }
 }
