@@ -134,7 +134,14 @@ std::string KnownEntryFault(const SegmentSection& section, uint64_t rows) {
     return absl::StrCat(section.count, " elements of ", section.element_bytes, " bytes for ", rows,
                         " rows");
   }
-  return "";
+  const bool fits = section.kind == SectionKind::kIds || section.kind == SectionKind::kPayload
+                        ? section.length / 8 > rows
+                    : section.kind == SectionKind::kPresence
+                        ? section.length == (rows + 63) / 64 * 8
+                    : section.kind == SectionKind::kVectors
+                        ? section.element_bytes >= 2 && section.element_bytes % 2 == 0
+                        : true;
+  return fits ? "" : absl::StrCat(section.length, " bytes for ", rows, " rows");
 }
 
 // What is wrong with a directory entry seen by itself; empty when nothing is.

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/support/temporary_directory.h"
 #include "tests/tools/inspect/database_kinds.h"
 #include "tests/tools/inspect/page_example.h"
@@ -92,6 +94,30 @@ TEST_CASE_FIXTURE(Fixture, "reserved bytes in use and a cipher are found behind 
   CHECK_FALSE(open_with(0, 124).has_value());
   CHECK(list.Has(Severity::kUnsupported));
   CHECK_FALSE(list.Has(Severity::kDamage));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a section too short for its rows is found in the directory") {
+  const size_t entries = 0x4010;
+  const size_t footer = example.size() - 4096;
+  const auto with_length = [&](size_t entry, char length) {
+    std::string changed = example;
+    changed[entries + entry * 64 + 16] = length;
+    const std::string_view view = changed;
+    const Hash root = HashOf(
+        {view.substr(0, 4096), view.substr(entries, footer - entries), view.substr(footer, 64)});
+    std::copy(root.begin(), root.end(), changed.begin() + static_cast<std::ptrdiff_t>(footer) + 64);
+    const uint32_t crc = MaskedCrc32c(std::string_view(changed).substr(footer, 4092));
+    for (unsigned i = 0; i < 4; ++i) {
+      changed[footer + 4092 + i] = static_cast<char>(crc >> (8 * i) & 0xffU);
+    }
+    return changed;
+  };
+  // Two rows have three offsets of eight bytes.
+  CHECK(Open(with_length(0, 24)).has_value());
+  CHECK_FALSE(Open(with_length(0, 23)).has_value());
+  REQUIRE(list.findings().size() == 1);
+  CHECK(list.findings()[0].code == "segment.directory");
+  CHECK(list.findings()[0].section == "ids");
 }
 
 TEST_CASE_FIXTURE(Fixture, "no other length is a segment") {
