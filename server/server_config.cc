@@ -7,12 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "perigee/version.h"
 #include "storage/foundation/status_macros.h"
+#include "storage/foundation/string_view_bridge.h"
 
 namespace perigee::server {
 namespace {
 
 constexpr const char* kDefaultListen = "127.0.0.1:7474";
 constexpr size_t kThreadsMax = 1'024;
+constexpr uint64_t kMebibytesMax = 1'048'576;
 constexpr uint64_t kScrubRateMax = 65'536;
 
 constexpr const char* kFooter =
@@ -20,7 +22,8 @@ constexpr const char* kFooter =
     "SIGTERM and SIGINT end the server when the requests in progress are done, 30 s at most;\n"
     "a second signal ends it at once.\n"
     "Exit: 0 ended as told, 64 usage, 70 internal, 73 cannot listen there, 74 storage failed,\n"
-    "75 the directory is locked, 78 not a database, or an address that is not allowed.";
+    "75 the directory is locked, or the disk had no room for opening and has some now, 78 not a "
+    "database, or an address that is not allowed.";
 
 absl::StatusOr<IoBackend> ParseIoBackend(const std::string& name) {
   if (name == "auto") return IoBackend::kAuto;
@@ -46,12 +49,23 @@ absl::StatusOr<StorageFailurePolicy> ParseStorageFailurePolicy(const std::string
       absl::StrCat("--on-storage-failure is '", name, "'; it is exit or read_only"));
 }
 
+absl::StatusOr<uint64_t> ParseMebibytes(std::string_view option, uint64_t mebibytes) {
+  if (mebibytes > kMebibytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat(Absl(option), " is ", mebibytes, "; at most ",
+                                                   kMebibytesMax, " MiB are allowed"));
+  }
+  return mebibytes << 20U;
+}
+
 struct RawOptions {
   ServerConfig config;
   std::vector<std::string> listen;
   std::string io_backend = "auto";
   std::string log_level = "info";
   std::string on_storage_failure = "exit";
+  std::string recovery_mode = "auto";
+  uint64_t disk_free_min_mib = 0;
+  uint64_t reserve_mib = 256;
   uint64_t scrub_mib_per_second = kScrubBytesPerSecond >> 20U;
   bool version = false;
 };
@@ -74,6 +88,19 @@ void Declare(CLI::App& app, RawOptions& raw) {
   app.add_option("--on-storage-failure", raw.on_storage_failure,
                  "exit: end with 74, so that a supervisor starts the server again; read_only: go "
                  "on answering reads")
+      ->capture_default_str();
+  app.add_option("--disk-free-min", raw.disk_free_min_mib,
+                 "MiB of the disk below which upserts are refused, while deletes go on; 0: 5% of "
+                 "the disk, 2 GiB at most")
+      ->capture_default_str();
+  app.add_option(
+         "--reserve", raw.reserve_mib,
+         "MiB of the disk that a new database keeps for itself, so that deletes and opening "
+         "go on when others have filled the disk; 0: none")
+      ->capture_default_str();
+  app.add_option("--recovery-mode", raw.recovery_mode,
+                 "auto: after three failed opens within ten minutes, and on a disk without any "
+                 "room, serve reads only and say why; off: try to open for writing again")
       ->capture_default_str();
   app.add_option("--snapshot-dir", raw.config.snapshot_directory,
                  "Directory below which clients may take snapshots, each under a name; without it "
@@ -105,6 +132,14 @@ absl::StatusOr<ServerConfig> Check(RawOptions raw) {
   PERIGEE_ASSIGN_OR_RETURN(config.log_level, ParseLogLevel(raw.log_level));
   PERIGEE_ASSIGN_OR_RETURN(config.on_storage_failure,
                            ParseStorageFailurePolicy(raw.on_storage_failure));
+  if (raw.recovery_mode != "auto" && raw.recovery_mode != "off") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--recovery-mode is '", raw.recovery_mode, "'; it is auto or off"));
+  }
+  config.recovery_mode = raw.recovery_mode == "auto";
+  PERIGEE_ASSIGN_OR_RETURN(config.disk_free_bytes_min,
+                           ParseMebibytes("--disk-free-min", raw.disk_free_min_mib));
+  PERIGEE_ASSIGN_OR_RETURN(config.reserve_bytes, ParseMebibytes("--reserve", raw.reserve_mib));
   if (raw.listen.empty()) {
     raw.listen.emplace_back(kDefaultListen);
   }

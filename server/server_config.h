@@ -37,6 +37,10 @@ struct ServerConfig {
   /// Where snapshots that clients ask for go; empty: they may not.
   std::string snapshot_directory = {};
   StorageFailurePolicy on_storage_failure = StorageFailurePolicy::kExit;
+  /// OpenOptions of the same names; the reserve is that of a database which is made now.
+  uint64_t disk_free_bytes_min = 0;
+  uint64_t reserve_bytes = 256ULL << 20U;
+  bool recovery_mode = true;
   /// How fast segments are read again in the background; 0: not at all.
   uint64_t scrub_bytes_per_second = kScrubBytesPerSecond;
 };

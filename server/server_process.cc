@@ -18,6 +18,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "perigee/database.h"
 #include "perigee/version.h"
 #include "server/auth/authenticator.h"
@@ -35,7 +36,10 @@ namespace {
 constexpr std::chrono::milliseconds kShutdownGrace(30'000);
 constexpr std::chrono::milliseconds kStorageFailureGrace(1'000);
 
-enum class StopCause { kNone, kSignal, kStorageFailed };
+// How often to look whether a database that found no room has some.
+constexpr std::chrono::milliseconds kRoomCheckEvery(1'000);
+
+enum class StopCause { kNone, kSignal, kStorageFailed, kRoomReturned };
 
 // Why the server should end; the first cause counts.
 class StopRequest {
@@ -56,13 +60,19 @@ class StopRequest {
     }
   }
   StopCause Wait() {
-    const absl::MutexLock lock(
-        &mutex_, absl::Condition(
-                     +[](StopCause* cause) { return *cause != StopCause::kNone; }, &cause_));
+    const absl::MutexLock lock(&mutex_, absl::Condition(&Asked, &cause_));
+    return cause_;
+  }
+  /// kNone when nothing came within `time`.
+  StopCause WaitFor(std::chrono::milliseconds time) {
+    const absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&Asked, &cause_), absl::FromChrono(time));
     return cause_;
   }
 
  private:
+  static bool Asked(StopCause* cause) { return *cause != StopCause::kNone; }
+
   mutable absl::Mutex mutex_;
   bool storage_failed_ ABSL_GUARDED_BY(mutex_) = false;
   StopCause cause_ ABSL_GUARDED_BY(mutex_) = StopCause::kNone;
@@ -94,6 +104,9 @@ OpenOptions DatabaseOptions(const ServerConfig& config, StopRequest& stop) {
   // Each session gets a handle of its own with the rights of its principal.
   OpenOptions options = {.access = Access::Unrestricted()};
   options.io_backend = config.io_backend;
+  options.disk_free_bytes_min = config.disk_free_bytes_min;
+  options.creation.reserve_bytes = config.reserve_bytes;
+  options.recovery_mode = config.recovery_mode;
   options.scrub_bytes_per_second = config.scrub_bytes_per_second;
   const bool ends = config.on_storage_failure == StorageFailurePolicy::kExit;
   options.on_storage_failed = [&stop, ends](const absl::Status& status) {
@@ -105,6 +118,28 @@ OpenOptions DatabaseOptions(const ServerConfig& config, StopRequest& stop) {
     }
   };
   return options;
+}
+
+// Waits for a reason to end; one is that a database without room could be opened for writing now.
+StopCause WaitToStop(StopRequest& stop, const Database& database) {
+  StopCause cause = stop.WaitFor(kRoomCheckEvery);
+  while (cause == StopCause::kNone) {
+    if (database.MayReopenForWriting()) {
+      Log(LogLevel::kInfo, "server.room_returned",
+          "the disk has room again; ending, so that a supervisor starts the server for writing");
+      stop.Ask(StopCause::kRoomReturned);
+    }
+    cause = database.in_recovery_mode() ? stop.WaitFor(kRoomCheckEvery) : stop.Wait();
+  }
+  return cause;
+}
+
+ExitCode EndOf(StopCause cause, const StopRequest& stop, const Database& database) {
+  if (cause == StopCause::kRoomReturned) {
+    return ExitCode::kTryLater;
+  }
+  const bool well = !stop.storage_failed() && !database.in_recovery_mode();
+  return well || CanaryActive("exit-zero-on-storage-failure") ? ExitCode::kOk : ExitCode::kIoError;
 }
 
 // On a thread of its own, so that a second signal is heard whatever this does.
@@ -131,7 +166,8 @@ int Serve(const ServerConfig& config, StopRequest& stop) {
   for (const std::string& address : (*server)->client_addresses()) {
     Log(LogLevel::kInfo, "server.listening", absl::StrCat("listening on ", address));
   }
-  const StopCause cause = stop.Wait();
+  const StopCause cause = WaitToStop(stop, **database);
+  const ExitCode end = EndOf(cause, stop, **database);
   if (cause == StopCause::kStorageFailed) {
     // Writes that wait and writes that still come learn why, instead of losing their connection.
     std::this_thread::sleep_for(kStorageFailureGrace);
@@ -144,8 +180,8 @@ int Serve(const ServerConfig& config, StopRequest& stop) {
   dispatcher.reset();
   Log(LogLevel::kInfo, "server.stopped",
       drained ? "all requests were finished" : "time ran out before all requests were finished");
-  if (stop.storage_failed() && !CanaryActive("exit-zero-on-storage-failure")) {
-    return static_cast<int>(ExitCode::kIoError);
+  if (end != ExitCode::kOk) {
+    return static_cast<int>(end);
   }
   return closed.ok() ? static_cast<int>(ExitCode::kOk) : Fail(closed, ExitCodeOf(closed));
 }

@@ -41,6 +41,8 @@ struct CollectionEnvironment {
   std::function<absl::Status(uint64_t new_bytes, uint64_t old_bytes)> check_rewrite_space;
   /// Whether the log has all the files it may have (D13), so that writes must wait for seals.
   std::function<bool()> log_full;
+  /// Makes the reserve for a full disk again where there is room; how long until the next look.
+  std::function<absl::Duration()> tend_reserve;
   /// There may be something to seal, compact or retire.
   std::function<void()> wake_maintenance;
   /// Every record up to here is durable, applied and published, in every collection.

@@ -38,6 +38,9 @@ absl::Status EngineState::CheckWritable() const {
   if (absl::Status open = CheckOpen(); !open.ok()) {
     return open;
   }
+  if (!options_.recovery_reason.empty()) {
+    return ErrorWithReason(ErrorReason::kReadOnly, options_.recovery_reason);
+  }
   if (options_.read_only) {
     return ErrorWithReason(ErrorReason::kReadOnly,
                            "the database was opened read-only; open it without read_only to write");

@@ -18,6 +18,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -47,6 +48,8 @@ class EngineState {
   struct Options {
     uint64_t epoch = 0;
     bool read_only = false;
+    /// Why a database that was to be written to is read-only; empty when that was asked for.
+    std::string recovery_reason = {};
     std::function<void(const absl::Status&)> on_storage_failed = nullptr;
   };
 
@@ -79,6 +82,7 @@ class EngineState {
 
   uint64_t epoch() const { return options_.epoch; }
   bool read_only() const { return options_.read_only; }
+  const std::string& recovery_reason() const { return options_.recovery_reason; }
 
  private:
   friend class WorkPermit;

@@ -34,6 +34,8 @@ struct EngineTuning {
 
   /// Pause before a failed rewrite of segments is tried again.
   absl::Duration rewrite_retry_pause = absl::Minutes(1);
+  /// How often to see whether the reserve for a full disk can be made again.
+  absl::Duration reserve_check_every = absl::Seconds(5);
   /// A segment with more than this share of dead rows is rewritten.
   double dead_share_max = 0.2;
   /// This many segments of one size class are merged into one.

@@ -112,6 +112,10 @@ absl::StatusOr<SnapshotReport> Database::CreateSnapshot(const std::string& direc
   return core_->CreateSnapshot(directory, options);
 }
 
+bool Database::in_recovery_mode() const { return core_->in_recovery_mode(); }
+
+bool Database::MayReopenForWriting() const { return core_->MayReopenForWriting(); }
+
 absl::Status Database::Close() {
   PERIGEE_RETURN_IF_ERROR(RequireRight(access_, Right::kAdmin, "close"));
   return core_->Close();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "engine/database/backend_choice.h"
 #include "engine/database/catalog_operation.h"
 #include "engine/database/database_recovery.h"
@@ -17,6 +18,7 @@
 #include "storage/foundation/status_macros.h"
 #include "storage/foundation/string_view_bridge.h"
 #include "storage/io/file_system_selection.h"
+#include "storage/layout/open_attempts.h"
 #include "storage/wal/log_connection.h"
 
 namespace perigee::engine {
@@ -67,26 +69,39 @@ absl::StatusOr<std::shared_ptr<DatabaseCore>> DatabaseCore::Open(storage::FileSy
                                                                  const EngineTuning& tuning) {
   // What was built when memory ran out is taken down here, behind the boundary.
   std::shared_ptr<DatabaseCore> core;
-  PERIGEE_RETURN_IF_ERROR(WithinMemory([&]() -> absl::Status {
-    core.reset(new DatabaseCore(file_system, options, tuning));
-    absl::Status opened = core->OpenDirectory(directory);
-    if (opened.ok()) {
-      opened = options.read_only ? core->OpenReadOnly() : core->OpenReadWrite();
-    }
-    if (!opened.ok()) {
-      return WithContext(opened, absl::StrCat("opening ", directory));
-    }
-    core->StartStallWatch();
-    return absl::OkStatus();
-  }));
+  Recovery recovery;
+  const auto open = [&](const OpenOptions& how) {
+    return WithinMemory([&]() -> absl::Status {
+      core.reset(new DatabaseCore(file_system, how, tuning, recovery));
+      if (const absl::Status opened = core->OpenParts(directory, recovery); !opened.ok()) {
+        return WithContext(opened, absl::StrCat("opening ", directory));
+      }
+      core->StartStallWatch();
+      return absl::OkStatus();
+    });
+  };
+  const absl::Status opened = open(options);
+  if (recovery.reason.empty()) {
+    PERIGEE_RETURN_IF_ERROR(opened);
+    return core;
+  }
+  core.reset();  // with its lock, so that an operator's tools can work while this one is read
+  Log(LogLevel::kError, "open.recovery_mode", recovery.reason);
+  OpenOptions reading = options;
+  reading.read_only = true;
+  reading.create_if_missing = false;
+  if (const absl::Status read = open(reading); !read.ok()) {
+    return WithContext(read, recovery.reason);
+  }
   return core;
 }
 
 DatabaseCore::DatabaseCore(storage::FileSystem& file_system, const OpenOptions& options,
-                           const EngineTuning& tuning)
+                           const EngineTuning& tuning, Recovery recovery)
     : file_system_(file_system),
       options_(options),
       tuning_(tuning),
+      recovery_(std::move(recovery)),
       io_backend_(file_system.name()) {}
 
 DatabaseCore::~DatabaseCore() {
@@ -96,9 +111,56 @@ DatabaseCore::~DatabaseCore() {
   }
 }
 
+absl::Status DatabaseCore::OpenParts(const std::string& path, Recovery& recovery) {
+  PERIGEE_RETURN_IF_ERROR(OpenDirectory(path));
+  if (!options_.read_only) {
+    return OpenForWriting(path, recovery);
+  }
+  PERIGEE_RETURN_IF_ERROR(OpenManifest());
+  return OpenReadOnly();
+}
+
+absl::Status DatabaseCore::OpenForWriting(const std::string& path, Recovery& recovery) {
+  constexpr std::string_view kRemedy =
+      "Only reads are answered, as of the state that was published last; what is in the log is "
+      "kept and shows again after an open for writing";
+  storage::OpenAttempts attempts(*directory_);
+  if (std::string diagnosis = attempts.Diagnosis(absl::Now());
+      options_.recovery_mode && !diagnosis.empty()) {
+    recovery.reason = absl::StrCat("recovery mode: ", diagnosis, ". ", Absl(kRemedy),
+                                   ", which is tried ten minutes after the last failure, or when "
+                                   "recovery mode is switched off");
+    return absl::UnavailableError(recovery.reason);
+  }
+  attempts.Begin(absl::Now());
+  absl::Status opened = OpenManifest();
+  if (opened.ok()) {
+    opened = OpenReadWrite();
+  }
+  if (opened.ok()) {
+    return attempts.Succeeded();
+  }
+  if (options_.recovery_mode && !directory_->created() &&
+      GetErrorReason(opened) == ErrorReason::kDiskFull) {
+    // No failure of the database: it opens as soon as there is room.
+    attempts.Succeeded().IgnoreError();
+    recovery = {.reason = absl::StrCat("recovery mode: the disk of ", path,
+                                       " has no room for an open for writing: ", opened.message(),
+                                       ". ", Absl(kRemedy), " with some space"),
+                .for_want_of_room = true};
+    return opened;
+  }
+  attempts.Failed(opened);
+  return opened;
+}
+
 absl::Status DatabaseCore::OpenDirectory(const std::string& path) {
   PERIGEE_ASSIGN_OR_RETURN(
       directory_, storage::DataDirectory::Open(file_system_, path, DirectoryOptions(options_)));
+  return absl::OkStatus();
+}
+
+absl::Status DatabaseCore::OpenManifest() {
   PERIGEE_ASSIGN_OR_RETURN(
       manifest_,
       storage::ManifestLog::Open(*directory_, {.read_only = options_.read_only,
@@ -106,10 +168,15 @@ absl::Status DatabaseCore::OpenDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
+bool DatabaseCore::MayReopenForWriting() const {
+  return recovery_.for_want_of_room && space_guard_->HasRoom();
+}
+
 void DatabaseCore::StartEnvironment(uint64_t epoch) {
   environment_ = std::make_shared<CollectionEnvironment>(
       EngineState::Options{.epoch = epoch,
                            .read_only = options_.read_only,
+                           .recovery_reason = recovery_.reason,
                            .on_storage_failed = options_.on_storage_failed});
   environment_->tuning = tuning_;
   environment_->file_system = &file_system_;
@@ -117,8 +184,12 @@ void DatabaseCore::StartEnvironment(uint64_t epoch) {
   if (options_.maintenance_threads == 0) {
     environment_->tuning.room_wait_max = absl::ZeroDuration();  // nobody would make room
   }
-  space_guard_ = std::make_unique<DiskSpaceGuard>(file_system_, directory_->path(),
-                                                  options_.disk_free_bytes_min);
+  space_guard_ = std::make_unique<DiskSpaceGuard>(
+      file_system_, directory_->path(), options_.disk_free_bytes_min,
+      options_.read_only ? nullptr : &directory_->reserve());
+  environment_->tend_reserve = [this] {
+    return space_guard_->RefillReserve() ? absl::InfiniteDuration() : tuning_.reserve_check_every;
+  };
   environment_->check_space = [this] { return space_guard_->Check(); };
   environment_->check_rewrite_space = [this](uint64_t new_bytes, uint64_t old_bytes) {
     return space_guard_->CheckRewrite(new_bytes, old_bytes);
@@ -159,6 +230,9 @@ absl::Status DatabaseCore::OpenReadWrite() {
     }
   }
   StartThreads();
+  if (!loads_behind()) {
+    environment_->tend_reserve();  // else maintenance does
+  }
   return absl::OkStatus();
 }
 
@@ -191,6 +265,7 @@ void DatabaseCore::StartThreads() {
   scheduler_ = std::make_unique<MaintenanceScheduler>(options_.maintenance_threads,
                                                       [this] { return maintenance_->RunOnce(); });
   environment_->wake_maintenance = [this] { scheduler_->Wake(); };
+  directory_->reserve().SetOnReleased([this] { scheduler_->Wake(); });
   {
     const absl::MutexLock lock(&loading_mutex_);
     scheduler_ready_ = true;
@@ -383,6 +458,7 @@ absl::StatusOr<DatabaseStatus> DatabaseCore::Status() const {
 
 absl::Status DatabaseCore::Flush() {
   PERIGEE_RETURN_IF_ERROR(environment_->state.CheckWritable());
+  environment_->tend_reserve();
   for (const std::shared_ptr<CollectionCore>& collection : catalog_.List()) {
     const absl::Status flushed = collection->Flush();
     if (!flushed.ok() && !collection->dropped()) {

@@ -71,15 +71,29 @@ class DatabaseCore {
   absl::Status Close();
 
   CollectionEnvironment& environment() const { return *environment_; }
+  /// Whether it is read-only for want of room on the disk, and an open for writing would find some.
+  bool MayReopenForWriting() const;
+  /// Whether it was to be written to and is read-only instead; status says why.
+  bool in_recovery_mode() const { return !recovery_.reason.empty(); }
   const CollectionCatalog& catalog() const { return catalog_; }
   /// Requires: open for writing.
   SegmentScrubber& scrubber() const { return *scrubber_; }
 
  private:
-  DatabaseCore(storage::FileSystem& file_system, const OpenOptions& options,
-               const EngineTuning& tuning);
+  /// Why a database that was to be written to is opened read-only (D13, D14).
+  struct Recovery {
+    std::string reason = {};  ///< empty: it is not
+    bool for_want_of_room = false;
+  };
 
+  DatabaseCore(storage::FileSystem& file_system, const OpenOptions& options,
+               const EngineTuning& tuning, Recovery recovery);
+
+  /// Opens everything, or tells by `recovery` that it is to be opened read-only, and why.
+  absl::Status OpenParts(const std::string& path, Recovery& recovery);
+  absl::Status OpenForWriting(const std::string& path, Recovery& recovery);
   absl::Status OpenDirectory(const std::string& path);
+  absl::Status OpenManifest();
   absl::Status OpenReadWrite();
   absl::Status OpenReadOnly();
   absl::Status LoadReadOnly();
@@ -98,6 +112,7 @@ class DatabaseCore {
   storage::FileSystem& file_system_;
   const OpenOptions options_;
   const EngineTuning tuning_;
+  const Recovery recovery_;
   std::unique_ptr<storage::FileSystem> owned_file_system_;
 
   std::unique_ptr<storage::DataDirectory> directory_;

@@ -22,7 +22,7 @@ absl::Duration DatabaseMaintenance::RunOnce() {
   if (LogTooLarge()) {
     FreezeForLog();
   }
-  absl::Duration pause = absl::InfiniteDuration();
+  absl::Duration pause = environment_.tend_reserve();
   if (SealOne(&pause) || RewriteOne(&pause)) {
     return absl::ZeroDuration();
   }

@@ -30,7 +30,9 @@ absl::StatusOr<DatabaseStatus> MakeDatabaseStatus(const StatusSources& sources) 
   if (space.ok()) {
     status.disk_free_bytes = space->available_bytes;
   }
-  status.storage_error = std::string(environment.state.storage_error().message());
+  status.storage_error = environment.state.storage_error().ok()
+                             ? environment.state.recovery_reason()
+                             : std::string(environment.state.storage_error().message());
   status.warnings = sources.warnings;
   status.scrub = sources.scrub;
   for (const std::shared_ptr<CollectionCore>& collection : sources.catalog->List()) {

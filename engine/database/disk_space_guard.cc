@@ -7,6 +7,7 @@
 #include "storage/foundation/canary.h"
 #include "storage/foundation/error_reason.h"
 #include "storage/foundation/log.h"
+#include "storage/foundation/string_view_bridge.h"
 
 namespace perigee::engine {
 namespace {
@@ -37,22 +38,23 @@ absl::Status DiskSpaceGuard::Check() {
   }
   const Limits limits = LimitsOf(*space);
   const uint64_t needed = refusing_.load() ? limits.resume : limits.hard;
-  if (space->available_bytes >= needed && !(refusing_.load() && CanaryActive("disk-full-sticky"))) {
+  // What the reserve gave up is not for upserts.
+  const uint64_t owed = reserve_ == nullptr ? 0 : reserve_->owed_bytes();
+  const uint64_t free = space->available_bytes - std::min(space->available_bytes, owed);
+  if (free >= needed && !(refusing_.load() && CanaryActive("disk-full-sticky"))) {
     if (refusing_.exchange(false)) {
       Log(LogLevel::kInfo, "disk.resumed",
-          absl::StrCat(space->available_bytes, " bytes free; upserts are taken again"));
+          absl::StrCat(free, " bytes free; upserts are taken again"));
     }
     return absl::OkStatus();
   }
   if (!refusing_.exchange(true)) {
     Log(LogLevel::kWarning, "disk.full",
-        absl::StrCat(space->available_bytes, " bytes free; upserts are refused until ",
-                     limits.resume, " are"));
+        absl::StrCat(free, " bytes free; upserts are refused until ", limits.resume, " are"));
   }
   return ErrorWithReason(
       ErrorReason::kDiskFull,
-      absl::StrCat("the disk of ", path_, " has ", space->available_bytes,
-                   " bytes free, less than ", needed,
+      absl::StrCat("the disk of ", path_, " has ", free, " bytes free, less than ", needed,
                    "; upserts are refused. Free some space, or lower disk_free_bytes_min"));
 }
 
@@ -67,8 +69,14 @@ absl::Status DiskSpaceGuard::CheckRewrite(uint64_t new_bytes, uint64_t old_bytes
     low_.store(false);
     return absl::OkStatus();
   }
-  if (new_bytes < old_bytes && new_bytes <= free / 2) {
-    return absl::OkStatus();
+  if (new_bytes < old_bytes) {
+    if (new_bytes <= free / 2) {
+      return absl::OkStatus();
+    }
+    const uint64_t held = reserve_ == nullptr ? 0 : reserve_->held_bytes();
+    if (new_bytes <= (free + held) / 2 && reserve_->Release(new_bytes)) {
+      return absl::OkStatus();
+    }
   }
   if (!low_.exchange(true)) {
     Log(LogLevel::kWarning, "disk.low",
@@ -81,14 +89,47 @@ absl::Status DiskSpaceGuard::CheckRewrite(uint64_t new_bytes, uint64_t old_bytes
                    ". Free some space, or lower disk_free_bytes_min"));
 }
 
+bool DiskSpaceGuard::RefillReserve() {
+  const uint64_t missing = reserve_ == nullptr ? 0 : reserve_->missing_bytes();
+  if (missing == 0) {
+    return true;
+  }
+  const absl::StatusOr<storage::SpaceStatus> space = Space();
+  if (!space.ok() || space->available_bytes < missing ||
+      space->available_bytes - missing < LimitsOf(*space).resume) {
+    return false;
+  }
+  const absl::Status refilled = reserve_->Refill();
+  if (!refilled.ok()) {
+    Log(LogLevel::kWarning, "reserve.refill", Std(refilled.message()));
+    return false;
+  }
+  Log(LogLevel::kInfo, "reserve.ready",
+      absl::StrCat(reserve_->held_bytes(), " bytes are kept for a full disk"));
+  return true;
+}
+
+bool DiskSpaceGuard::HasRoom() const {
+  const absl::StatusOr<storage::SpaceStatus> space = Space();
+  return space.ok() && space->available_bytes >= LimitsOf(*space).resume;
+}
+
 std::string DiskSpaceGuard::warning() {
   const absl::StatusOr<storage::SpaceStatus> space = Space();
-  if (!space.ok() || space->available_bytes >= LimitsOf(*space).soft) {
+  if (!space.ok()) {
     return "";
   }
-  return absl::StrCat("the disk has ", space->available_bytes, " bytes free, less than ",
-                      LimitsOf(*space).soft,
-                      refusing_.load() ? "; upserts are refused" : "; upserts are refused soon");
+  std::string text;
+  if (space->available_bytes < LimitsOf(*space).soft) {
+    text = absl::StrCat("the disk has ", space->available_bytes, " bytes free, less than ",
+                        LimitsOf(*space).soft,
+                        refusing_.load() ? "; upserts are refused" : "; upserts are refused soon");
+  }
+  if (const uint64_t missing = reserve_ == nullptr ? 0 : reserve_->missing_bytes(); missing > 0) {
+    absl::StrAppend(&text, text.empty() ? "" : "; ", "the reserve for a full disk lacks ", missing,
+                    " of ", reserve_->wanted_bytes(), " bytes");
+  }
+  return text;
 }
 
 }  // namespace perigee::engine

@@ -244,12 +244,15 @@ absl::Status ManifestPublisher::AddDeletionFile(const ManifestState& base,
   file.dead_rows = deaths.dead_rows;
   const std::string final_name = storage::DeletionName(file.deletion_uuid);
   const std::string temporary_name = storage::TemporaryName(final_name);
-  const absl::StatusOr<storage::DeletionReference> reference =
-      storage::WriteDeletionFile(directory.file_system(), directory.PathOf(temporary_name), file);
-  if (!reference.ok()) {
-    directory.files().Remove(temporary_name).IgnoreError();  // tmp/ is emptied at open anyhow
+  absl::StatusOr<storage::DeletionReference> reference = absl::InternalError("not written");
+  PERIGEE_RETURN_IF_ERROR(directory.reserve().Attempt([&]() -> absl::Status {
+    reference =
+        storage::WriteDeletionFile(directory.file_system(), directory.PathOf(temporary_name), file);
+    if (!reference.ok()) {
+      directory.files().Remove(temporary_name).IgnoreError();  // tmp/ is emptied at open anyhow
+    }
     return reference.status();
-  }
+  }));
   PERIGEE_RETURN_IF_ERROR(GiveFinalName(environment_, temporary_name, final_name));
   draft.deletion_files.push_back(file.deletion_uuid);
   if (!CanaryActive("stale-deletion-generation") || current == nullptr) {

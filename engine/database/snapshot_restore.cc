@@ -124,6 +124,7 @@ absl::Status Prove(storage::FileSystem& file_system, const std::string& path,
   open.create_if_missing = false;
   open.maintenance_threads = 0;
   open.allow_network_filesystem = options.allow_network_filesystem;
+  open.recovery_mode = false;
   EngineTuning tuning;
   tuning.epoch_step = RandomEpochStep();
   PERIGEE_ASSIGN_OR_RETURN(const std::shared_ptr<DatabaseCore> database,

@@ -87,6 +87,12 @@ class File {
     return DoTruncate(size, site);
   }
 
+  /// Gives the first `size` bytes blocks of the disk, so that writing them cannot find it full; a
+  /// smaller file grows to `size`, with zeros. Requires: not direct.
+  absl::Status Allocate(uint64_t size, IoSite site = IoSite::Here()) {
+    return DoAllocate(size, site);
+  }
+
   virtual bool is_direct() const = 0;
   /// Required alignment of direct I/O; 1 for buffered files.
   virtual size_t alignment() const = 0;
@@ -100,6 +106,7 @@ class File {
   virtual absl::Status DoSync(IoSite site) = 0;
   virtual absl::StatusOr<uint64_t> DoSize(IoSite site) = 0;
   virtual absl::Status DoTruncate(uint64_t size, IoSite site) = 0;
+  virtual absl::Status DoAllocate(uint64_t size, IoSite site) = 0;
 };
 
 /// Held for as long as the object lives; see FileSystem::Lock.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "storage/foundation/canary.h"
 #include "storage/foundation/status_macros.h"
@@ -172,6 +173,30 @@ absl::Status PosixFile::DoTruncate(uint64_t size, IoSite site) {
     result = ftruncate(descriptor(), static_cast<off_t>(size));
   } while (result != 0 && errno == EINTR);
   return result == 0 ? absl::OkStatus() : ErrnoStatus(errno, "truncate", path_);
+}
+
+absl::Status PosixFile::DoAllocate(uint64_t size, IoSite site) {
+  const IoWatch::Call call(watch(), "allocate", site);
+  int result = 0;
+  do {
+    result = fallocate(descriptor(), 0, 0, static_cast<off_t>(size));
+  } while (result != 0 && errno == EINTR);
+  if (result != 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+    return WriteZerosBehindEnd(size, site);  // the file system cannot keep blocks for later
+  }
+  return result == 0 ? absl::OkStatus() : ErrnoStatus(errno, "allocate", path_);
+}
+
+absl::Status PosixFile::WriteZerosBehindEnd(uint64_t size, IoSite site) {
+  constexpr uint64_t kZeroBytes = uint64_t{1} << 20;
+  PERIGEE_ASSIGN_OR_RETURN(uint64_t end, DoSize(site));
+  const std::vector<std::byte> zeros(std::min(kZeroBytes, size - std::min(size, end)));
+  while (end < size) {
+    const uint64_t length = std::min<uint64_t>(zeros.size(), size - end);
+    PERIGEE_RETURN_IF_ERROR(DoWrite(end, std::span(zeros).first(length), site));
+    end += length;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace perigee::storage

@@ -45,6 +45,7 @@ class PosixFile : public File {
   absl::Status DoSync(IoSite site) override;
   absl::StatusOr<uint64_t> DoSize(IoSite site) override;
   absl::Status DoTruncate(uint64_t size, IoSite site) override;
+  absl::Status DoAllocate(uint64_t size, IoSite site) override;
 
   bool is_direct() const override { return opened_.is_direct; }
   size_t alignment() const override { return opened_.alignment; }
@@ -55,6 +56,8 @@ class PosixFile : public File {
   IoWatch* watch() const { return watch_.get(); }
 
  private:
+  absl::Status WriteZerosBehindEnd(uint64_t size, IoSite site);
+
   const std::string path_;
   const OpenedDescriptor opened_;
   const std::shared_ptr<IoWatch> watch_;

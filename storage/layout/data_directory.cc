@@ -112,6 +112,8 @@ absl::Status DataDirectory::OpenForWriting(const Options& options) {
   }
   PERIGEE_RETURN_IF_ERROR(LoadIdentity());
   PERIGEE_RETURN_IF_ERROR(CheckWritable(identity_));
+  reserve_ = std::make_unique<SpaceReserve>(files_, identity_.creation.reserve_bytes);
+  reserve_->Find();
   if (survey.has_marker) {
     // Of the names only CURRENT and the marker's removal may not have reached the disk.
     PERIGEE_ASSIGN_OR_RETURN(const std::string current,
@@ -241,6 +243,7 @@ absl::Status DataDirectory::Initialise(const Options& options) {
   PERIGEE_RETURN_IF_ERROR(RemoveUnfinished());
   PERIGEE_RETURN_IF_ERROR(MakeDirectories());
   identity_ = NewIdentity(options.creation);
+  reserve_ = std::make_unique<SpaceReserve>(files_, identity_.creation.reserve_bytes);
   PERIGEE_RETURN_IF_ERROR(
       files_.WriteAtomically(kIdentityName, AsBytes(EncodeIdentity(identity_))));
   created_ = true;

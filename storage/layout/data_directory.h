@@ -30,6 +30,7 @@
 #include "storage/layout/durable_directory.h"
 #include "storage/layout/file_names.h"
 #include "storage/layout/identity.h"
+#include "storage/layout/space_reserve.h"
 
 namespace perigee::storage {
 
@@ -65,6 +66,8 @@ class DataDirectory {
   FileSystem& file_system() const { return files_.file_system(); }
   /// Names, durably.
   DurableDirectory& files() { return files_; }
+  /// Requires: not read-only, and IDENTITY is known (not from initialise_contents).
+  SpaceReserve& reserve() { return *reserve_; }
   bool read_only() const { return lock_ == nullptr; }
   /// Whether this Open initialised it.
   bool created() const { return created_; }
@@ -113,6 +116,7 @@ class DataDirectory {
   DurableDirectory files_;
   std::unique_ptr<DirectoryLock> lock_;
   Identity identity_;
+  std::unique_ptr<SpaceReserve> reserve_;
   bool created_ = false;
   std::vector<std::string> unknown_names_;
 };

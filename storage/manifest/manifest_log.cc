@@ -47,8 +47,7 @@ absl::StatusOr<std::unique_ptr<File>> OpenManifest(FileSystem& file_system, cons
 absl::Status WriteBlocks(File& file, uint64_t offset, std::string_view bytes) {
   AlignedBuffer buffer(bytes.size());
   std::memcpy(buffer.data(), bytes.data(), bytes.size());
-  PERIGEE_RETURN_IF_ERROR(file.Write(offset, std::as_const(buffer).bytes()));
-  return file.Sync();
+  return file.Write(offset, std::as_const(buffer).bytes());
 }
 
 ManifestRecord MarkOf(const ManifestRecord& record) {
@@ -120,8 +119,8 @@ absl::StatusOr<std::unique_ptr<ManifestLog>> ManifestLog::Create(
   ManifestState empty;
   empty.database_uuid = directory.database_uuid();
   log->Publish(std::move(empty));
-  bool named = false;
-  PERIGEE_RETURN_IF_ERROR(log->RollOver(named));
+  bool in_doubt = false;
+  PERIGEE_RETURN_IF_ERROR(log->RollOver(in_doubt));
   return log;
 }
 
@@ -214,8 +213,7 @@ absl::Status ManifestLog::Load() {
   Log(LogLevel::kWarning, "manifest.cut",
       absl::StrCat(name, " ends without a mark at ", scan.end_offset, " of ", bytes.size(),
                    " bytes; going on in a new file"));
-  bool named = false;
-  return RollOver(named);
+  return BeginNewFile();
 }
 
 absl::Status ManifestLog::Replay(const ManifestScan& scan) {
@@ -273,9 +271,7 @@ absl::StatusOr<CommitOutcome> ManifestLog::TryCommit(uint64_t base_version, Mani
                : ErrorWithReason(ErrorReason::kDiskFull,
                                  "the manifest cannot begin a new file; see the log");
   }
-  edit.version = base->version + 1;
   edit.database_uuid = base->database_uuid;
-  edit.parent_hash = base->head_hash;
   edit.epoch = edit.epoch == 0 ? base->epoch : edit.epoch;
   edit.commit_uuid = edit.commit_uuid.is_nil() ? Uuid::Random() : edit.commit_uuid;
   if (edit.epoch < base->epoch) {
@@ -283,6 +279,41 @@ absl::StatusOr<CommitOutcome> ManifestLog::TryCommit(uint64_t base_version, Mani
         ErrorReason::kFenced,
         absl::StrCat("epoch ", edit.epoch, " has ended; the manifest is at ", base->epoch));
   }
+  absl::Status appended = absl::OkStatus();
+  const bool began_torn = torn_;
+  if (!began_torn) {
+    appended = AppendEdit(edit);
+  }
+  if (torn_ && (began_torn || !appended.ok())) {
+    // The disk was full. What came of the record is torn, and so no edit, for good once CURRENT
+    // names another file.
+    PERIGEE_RETURN_IF_ERROR(BeginNewFile());
+    appended = AppendEdit(edit);
+  }
+  if (!appended.ok()) {
+    if (health().ok()) {
+      return appended;  // refused, or a disk without room
+    }
+    // Perhaps it reached the disk, perhaps not: only reading it back after a reopen can tell.
+    return CommitOutcome{
+        .result = CommitResult::kUnknown, .head_version = state()->version, .cause = health()};
+  }
+  CommitOutcome outcome = {.result = CommitResult::kCommitted, .version = state()->version};
+  if (torn_ || RollOverDue()) {
+    if (const absl::Status rolled = BeginNewFile(); !rolled.ok()) {
+      Log(LogLevel::kWarning, "manifest.rollover_failed", std::string(rolled.message()));
+    }
+  }
+  outcome.head_version = state()->version;
+  return outcome;
+}
+
+// Makes `edit` the version behind the head: its record, durable, and the mark behind it. kDiskFull
+// with torn_ set when the disk had no room for the record.
+absl::Status ManifestLog::AppendEdit(ManifestEdit& edit) {
+  const std::shared_ptr<const ManifestState> base = state();
+  edit.version = base->version + 1;
+  edit.parent_hash = base->head_hash;
   PERIGEE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifestEdit(edit));
   const ManifestRecord record = {.type = ManifestRecordType::kEdit,
                                  .version = edit.version,
@@ -290,39 +321,31 @@ absl::StatusOr<CommitOutcome> ManifestLog::TryCommit(uint64_t base_version, Mani
                                  .offset = end_offset_,
                                  .payload = AsBytes(bytes)};
   PERIGEE_ASSIGN_OR_RETURN(ManifestState next, ApplyManifestEdit(*base, edit, record.hash));
-
-  absl::Status appended = Append(record);
-  if (appended.ok()) {
-    // The mark belongs to the promise: with it, later damage of the edit cannot pass for a torn
-    // tail, and a reader shows the edit.
-    appended = Append(MarkOf(record));
-  }
-  if (!appended.ok()) {
-    // Perhaps it reached the disk, perhaps not: only reading it back after a reopen can tell.
-    Poison(appended);
-    return CommitOutcome{
-        .result = CommitResult::kUnknown, .head_version = base->version, .cause = health()};
+  PERIGEE_RETURN_IF_ERROR(Append(record));
+  // The mark belongs to the promise: with it, later damage of the edit cannot pass for a torn
+  // tail, and a reader shows the edit. Where a full disk leaves no room for it, the checkpoint of
+  // the next file takes its place.
+  if (const absl::Status marked = Append(MarkOf(record)); !marked.ok() && !torn_) {
+    return marked;
   }
   Publish(std::move(next));
   ++edits_since_checkpoint_;
-  CommitOutcome outcome = {
-      .result = CommitResult::kCommitted, .version = edit.version, .head_version = edit.version};
-  if (RollOverDue()) {
-    bool named = false;
-    if (const absl::Status rolled = RollOver(named); !rolled.ok()) {
-      Log(LogLevel::kWarning, "manifest.rollover_failed", std::string(rolled.message()));
-      if (named) {
-        Poison(rolled);
-      }
-    }
-    outcome.head_version = state()->version;
-  }
-  return outcome;
+  return absl::OkStatus();
 }
 
 absl::Status ManifestLog::Append(const ManifestRecord& record) {
   const std::string bytes = EncodeManifestRecord(header_.file_uuid, record);
-  PERIGEE_RETURN_IF_ERROR(WriteBlocks(*file_, record.offset, bytes));
+  const absl::Status written = WriteBlocks(*file_, record.offset, bytes);
+  if (absl::IsResourceExhausted(written)) {
+    // Not all of it was written, and nothing may stand behind a torn record (D8).
+    torn_ = true;
+    return written;
+  }
+  absl::Status synced = written.ok() ? file_->Sync() : written;
+  if (!synced.ok()) {
+    Poison(synced);
+    return synced;
+  }
   end_offset_ = record.offset + bytes.size();
   return absl::OkStatus();
 }
@@ -332,11 +355,26 @@ bool ManifestLog::RollOverDue() const {
          edits_since_checkpoint_ >= options_.rollover_edits;
 }
 
-absl::Status ManifestLog::RollOver(bool& named) {
-  named = false;
+// A new file, from the reserve where the disk has no other room. What fails and leaves open which
+// file is in force ends writing; what fails before leaves everything as it was.
+absl::Status ManifestLog::BeginNewFile() {
+  bool in_doubt = false;
+  const absl::Status begun = directory_.reserve().Attempt(
+      [this, &in_doubt]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_) {
+        in_doubt = false;
+        return RollOver(in_doubt);
+      });
+  if (in_doubt) {
+    Poison(begun);
+    return health();
+  }
+  return begun;
+}
+
+absl::Status ManifestLog::RollOver(bool& in_doubt) {
   const std::shared_ptr<const ManifestState> base = state();
   PERIGEE_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, directory_.ListManifests());
-  // A file of a roll-over that a crash cut short keeps its number for itself.
+  // A file of a roll-over that was cut short keeps its number for itself.
   const uint64_t highest = numbers.empty() ? 0 : numbers.back();
   const ManifestFileHeader header = {.features = {},
                                      .database_uuid = base->database_uuid,
@@ -344,37 +382,71 @@ absl::Status ManifestLog::RollOver(bool& named) {
                                      .number = std::max(highest, header_.number) + 1,
                                      .previous_number = header_.number};
   const std::string name = ManifestName(header.number);
-  const std::string temporary = TemporaryName(name);
-
   const ManifestEdit checkpoint = MakeCheckpoint(*base);
   PERIGEE_ASSIGN_OR_RETURN(const CheckpointFile image, EncodeCheckpointFile(header, checkpoint));
-  const auto write_temporary = [this, &temporary, &image]() -> absl::Status {
-    PERIGEE_RETURN_IF_ERROR(directory_.files().Remove(temporary));  // of an attempt that failed
-    PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
-                             OpenManifest(directory_.file_system(), directory_.PathOf(temporary),
-                                          OpenMode::kCreateExclusive));
-    return WriteBlocks(*file, 0, image.content);
-  };
-  PERIGEE_RETURN_IF_ERROR(write_temporary());
+  PERIGEE_RETURN_IF_ERROR(WriteTemporary(name, image.content));
+  PERIGEE_RETURN_IF_ERROR(PutInForce(header, in_doubt));
 
-  // Until CURRENT is replaced the old file holds; from here on a failure leaves it open which of
-  // the two a reopen will find, so nothing may be appended to either.
-  named = true;
-  PERIGEE_RETURN_IF_ERROR(directory_.files().Publish(temporary, name));
-  PERIGEE_RETURN_IF_ERROR(
-      directory_.files().WriteAtomically(kCurrentName, AsBytes(CurrentFor(header))));
+  // CURRENT names the new file: nothing may be appended to the old one any more.
+  in_doubt = true;
   PERIGEE_ASSIGN_OR_RETURN(
       file_, OpenManifest(directory_.file_system(), directory_.PathOf(name), OpenMode::kReadWrite));
   PERIGEE_ASSIGN_OR_RETURN(ManifestState state, StateOfCheckpoint(checkpoint, image.mark.hash));
   header_ = header;
+  end_offset_ = image.mark.offset;
   edits_since_checkpoint_ = 0;
+  torn_ = false;
   Publish(std::move(state));
   // The mark of a checkpoint says more than that of an edit: the names are durable too. Without it
   // the next Open begins a new file again, since a name whose flush failed may be seen and yet be
   // gone after a power cut, whatever is flushed later (D6).
-  PERIGEE_RETURN_IF_ERROR(Append(image.mark));
+  if (const absl::Status marked = Append(image.mark); !marked.ok()) {
+    in_doubt = !torn_;
+    return marked;
+  }
   checkpoint_end_ = end_offset_;
-  return RemoveOldFiles();
+  const absl::Status removed = RemoveOldFiles();
+  in_doubt = !removed.ok() && !absl::IsResourceExhausted(removed);
+  return removed;
+}
+
+absl::Status ManifestLog::WriteTemporary(std::string_view name, std::string_view content) {
+  const std::string temporary = TemporaryName(name);
+  PERIGEE_RETURN_IF_ERROR(directory_.files().Remove(temporary));  // of an attempt that failed
+  const auto write = [this, &temporary, content]() -> absl::Status {
+    PERIGEE_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                             OpenManifest(directory_.file_system(), directory_.PathOf(temporary),
+                                          OpenMode::kCreateExclusive));
+    PERIGEE_RETURN_IF_ERROR(WriteBlocks(*file, 0, content));
+    return file->Sync();
+  };
+  absl::Status written = write();
+  if (absl::IsResourceExhausted(written)) {
+    directory_.files().Remove(temporary).IgnoreError();  // the disk can use the room
+  }
+  return written;
+}
+
+// Gives the finished file its name and lets CURRENT say so. Until CURRENT is replaced the old file
+// holds; a failure from then on leaves open which of the two a reopen will find.
+absl::Status ManifestLog::PutInForce(const ManifestFileHeader& header, bool& in_doubt) {
+  const std::string name = ManifestName(header.number);
+  absl::Status named = directory_.files().Publish(TemporaryName(name), name);
+  if (!named.ok()) {
+    // Without a name, nothing happened. With one, the flush of the directory failed (D5).
+    in_doubt = !absl::IsResourceExhausted(named) ||
+               !absl::IsNotFound(directory_.file_system().Stat(directory_.PathOf(name)).status());
+    return named;
+  }
+  absl::Status replaced =
+      directory_.files().WriteAtomically(kCurrentName, AsBytes(CurrentFor(header)));
+  if (!replaced.ok()) {
+    const absl::StatusOr<std::string> current =
+        directory_.files().ReadAll(kCurrentName, kCurrentFileBytesMax);
+    in_doubt =
+        !absl::IsResourceExhausted(replaced) || !current.ok() || *current != CurrentFor(header_);
+  }
+  return replaced;
 }
 
 absl::Status ManifestLog::RemoveOldFiles() {

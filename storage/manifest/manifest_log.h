@@ -9,7 +9,9 @@
 //     mark: bytes of committed edits are never written again, and a damaged record with a mark or
 //     a record behind it is damage (refused), never taken for a torn tail.
 //  3. A file whose end was torn is never appended to (D8): Open rolls over to a new file.
-//  4. After a failed write or sync nothing is written until the next Open (D5).
+//  4. After a failed write or sync nothing is written until the next Open (D5). A full disk is no
+//     such failure: the edit is not made, and the next one goes into a new file, since nothing may
+//     stand behind a record that is there in part.
 //  5. CURRENT always names a complete file that begins with a checkpoint; the checkpoint's mark is
 //     written once that name is durable. The file before is kept, older ones are removed.
 //
@@ -19,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -82,10 +85,10 @@ class ManifestLog {
   ManifestLog& operator=(const ManifestLog&) = delete;
 
   /// Makes `edit` the version after `base_version`: fills in version, database, parent and the
-  /// defaults, checks it against the state, appends and syncs it. An error means that nothing was
-  /// written: the edit was refused (see ApplyManifestEdit), the log is read-only (kReadOnly) or
-  /// poisoned (kStorageFailed). After kCommitted the log may be poisoned as well, when the
-  /// roll-over behind the edit failed.
+  /// defaults, checks it against the state, appends and syncs it. An error means that the edit was
+  /// not made: it was refused (see ApplyManifestEdit), the disk is full (kDiskFull; a later edit
+  /// may succeed), the log is read-only (kReadOnly) or poisoned (kStorageFailed). After kCommitted
+  /// the log may be poisoned as well, when the roll-over behind the edit failed.
   absl::StatusOr<CommitOutcome> TryCommit(uint64_t base_version, ManifestEdit edit)
       ABSL_LOCKS_EXCLUDED(commit_mutex_, state_mutex_);
 
@@ -104,8 +107,14 @@ class ManifestLog {
   absl::Status Replay(const ManifestScan& scan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
   absl::Status Append(const ManifestRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
   bool RollOverDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
-  /// Begins a new file; `named` says afterwards whether anything but tmp/ was touched.
-  absl::Status RollOver(bool& named) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  absl::Status AppendEdit(ManifestEdit& edit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  absl::Status BeginNewFile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  /// One attempt; `in_doubt` says after a failure that a reopen may find the new file in force.
+  absl::Status RollOver(bool& in_doubt) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  absl::Status WriteTemporary(std::string_view name, std::string_view content)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
+  absl::Status PutInForce(const ManifestFileHeader& header, bool& in_doubt)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
   absl::Status RemoveOldFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex_);
   void Publish(ManifestState state) ABSL_LOCKS_EXCLUDED(state_mutex_);
   void Poison(const absl::Status& cause) ABSL_LOCKS_EXCLUDED(state_mutex_);
@@ -120,6 +129,8 @@ class ManifestLog {
   uint64_t end_offset_ ABSL_GUARDED_BY(commit_mutex_) = 0;      // where the next record goes
   uint64_t checkpoint_end_ ABSL_GUARDED_BY(commit_mutex_) = 0;  // behind the checkpoint's mark
   uint64_t edits_since_checkpoint_ ABSL_GUARDED_BY(commit_mutex_) = 0;
+  /// Something that is no record may stand at end_offset_: the disk was full.
+  bool torn_ ABSL_GUARDED_BY(commit_mutex_) = false;
 
   mutable absl::Mutex state_mutex_;
   std::shared_ptr<const ManifestState> state_ ABSL_GUARDED_BY(state_mutex_);

@@ -71,6 +71,7 @@ class FileLog::State {
  private:
   absl::Status Deliver(const LogGroup& group, const ReplayCallback& replay);
   absl::Status StartFile(const LogGroup* first, uint64_t group_bytes);
+  absl::Status StartFileWithRoom(const LogGroup* first, uint64_t group_bytes);
   absl::Status MakeRoom(const LogGroup& group);
   absl::Status Poison(const absl::Status& cause);
   absl::Status writable() const;
@@ -128,7 +129,8 @@ absl::Status FileLog::State::Recover(const ReplayCallback& replay) {
     // A new file makes the old end final at once, also when there is nothing to copy: what stands
     // behind it must not be taken for a part of the log by a later open.
     const LogGroup* copied = log.unflushed.has_value() ? &*log.unflushed : nullptr;
-    if (absl::Status status = StartFile(copied, copied == nullptr ? 0 : copied->bytes().size());
+    if (absl::Status status =
+            StartFileWithRoom(copied, copied == nullptr ? 0 : copied->bytes().size());
         !status.ok()) {
       return WithContext(status, "the end of the log cannot be made durable");
     }
@@ -240,7 +242,17 @@ absl::Status FileLog::State::MakeRoom(const LogGroup& group) {
   if (writer_ != nullptr && writer_->Fits(group)) {
     return absl::OkStatus();
   }
-  return StartFile(nullptr, group.bytes().size());
+  return StartFileWithRoom(nullptr, group.bytes().size());
+}
+
+// On a full disk the file is as small as can be, and takes its room from the reserve (D14).
+absl::Status FileLog::State::StartFileWithRoom(const LogGroup* first, uint64_t group_bytes) {
+  const absl::Status started = StartFile(first, group_bytes);
+  if (GetErrorReason(started) != ErrorReason::kDiskFull) {
+    return started;
+  }
+  next_file_bytes_ = kLogFileBytesMin;
+  return directory_.reserve().Attempt([&] { return StartFile(first, group_bytes); });
 }
 
 absl::StatusOr<AppendOutcome> FileLog::State::Append(const LogGroup& group) {

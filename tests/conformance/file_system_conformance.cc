@@ -100,6 +100,21 @@ void WritesExtendWithZeros(FileSystem& disk, const std::string& directory) {
   CHECK(*file->Size() == 8);
 }
 
+void Allocates(FileSystem& disk, const std::string& directory) {
+  auto file = FileWith(disk, directory + "/f", "abc");
+  REQUIRE(file->Allocate(2).ok());
+  CHECK(*file->Size() == 3);
+  REQUIRE(file->Allocate(6).ok());
+  CHECK(ReadText(*file, 0, 100) == std::string("abc\0\0\0", 6));
+  REQUIRE(file->Truncate(4).ok());
+  CHECK(*file->Size() == 4);
+  REQUIRE(file->Allocate(3U << 20U).ok());
+  CHECK(*file->Size() == 3U << 20U);
+  const auto reader = disk.Open(directory + "/f", {});
+  REQUIRE(reader.ok());
+  CHECK_FALSE((*reader)->Allocate(4U << 20U).ok());
+}
+
 void Truncates(FileSystem& disk, const std::string& directory) {
   auto file = FileWith(disk, directory + "/f", "abcdef");
   REQUIRE(file->Truncate(2).ok());
@@ -335,6 +350,7 @@ constexpr FileSystemCase kCases[] = {
     {"reads short only at the end", ReadsShortOnlyAtTheEnd},
     {"writes extend with zeros", WritesExtendWithZeros},
     {"truncates", Truncates},
+    {"allocates", Allocates},
     {"moves large ranges", MovesLargeRanges},
     {"reads batches", ReadsBatches},
     {"renames", Renames},

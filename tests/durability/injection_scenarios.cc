@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
 #include <cerrno>
 
 #include "storage/encoding/byte_codec.h"
@@ -88,6 +90,38 @@ void AddSecondErrors(std::vector<InjectionScenario>& scenarios) {
                   .skip = 3,
                   .error_number = ENOSPC},
                  {.kind = CallKind::kWrite, .path_contains = "tmp/del", .error_number = ENOSPC}}});
+}
+
+// A database with a reserve, closed.
+void FillWithReserve(SimulatedFileSystem& disk, InjectionScript& script) {
+  OpenOptions options = SmallOptions();
+  options.creation.reserve_bytes = 512U << 10U;
+  REQUIRE(MustOpen(disk, options)->Close().ok());
+  script.Open().Create("a").Upsert("a", 1, 4, 1).Flush("a").Delete("a", 1, 1).Close();
+  REQUIRE(disk.RemoveFile("/db/RESERVE").ok());
+}
+
+// The disk is full now and then: at an edit, at the file that is begun for it, and at its names.
+void AddFullDisks(std::vector<InjectionScenario>& scenarios) {
+  const auto edit = [](InjectionScript& script) {
+    script.Open().Upsert("a", 5, 2, 2).Delete("a", 2, 1).Flush("a").Upsert("a", 5, 1, 3);
+    script.Flush("a").Delete("a", 3, 1).Flush("a");
+  };
+  const auto full = [](CallKind kind, const std::string& path, uint64_t skip) {
+    return ErrorPlan{.kind = kind, .path_contains = path, .skip = skip, .error_number = ENOSPC};
+  };
+  scenarios.push_back({.name = "after: an edit found no room",
+                       .prepare = FillWithReserve,
+                       .run = edit,
+                       .given = {full(CallKind::kWrite, "/db/MANIFEST", 2),
+                                 full(CallKind::kWrite, "/db/tmp/MANIFEST", 0),
+                                 full(CallKind::kRename, "/db/tmp/MANIFEST", 0),
+                                 full(CallKind::kRename, "/db/tmp/CURRENT", 0)}});
+  scenarios.push_back({.name = "after: the reserve found no room",
+                       .prepare = FillWithReserve,
+                       .run = edit,
+                       .given = {full(CallKind::kAllocate, "RESERVE", 0),
+                                 full(CallKind::kWrite, "/db/MANIFEST", 3)}});
 }
 
 std::vector<InjectionScenario> MakeScenarios() {
@@ -228,6 +262,7 @@ std::vector<InjectionScenario> MakeScenarios() {
                      InjectionScript& script) { script.Open().CreateByLongGroup().Close(); },
        .run = [](InjectionScript& script) { script.Open().Close(); }});
   AddSecondErrors(scenarios);
+  AddFullDisks(scenarios);
   return scenarios;
 }
 

@@ -18,11 +18,11 @@ namespace {
 
 using storage::CallKind;
 
-constexpr std::array<std::string_view, 17> kCalls = {
+constexpr std::array<std::string_view, 18> kCalls = {
     "Read",     "ReadBatch",  "Write",           "Sync",          "Size",
     "Truncate", "Open",       "CreateDirectory", "SyncDirectory", "Rename",
     "Link",     "RemoveFile", "RemoveDirectory", "Stat",          "List",
-    "Lock",     "Space"};
+    "Lock",     "Space",      "Allocate"};
 
 std::string_view CallOf(CallKind kind) {
   switch (kind) {
@@ -39,6 +39,8 @@ std::string_view CallOf(CallKind kind) {
       return "Size";
     case CallKind::kTruncate:
       return "Truncate";
+    case CallKind::kAllocate:
+      return "Allocate";
     case CallKind::kCreateDirectory:
       return "CreateDirectory";
     case CallKind::kSyncDirectory:

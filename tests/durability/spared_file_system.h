@@ -53,6 +53,10 @@ class SparedFile final : public storage::File {
     const SparedAllocations spared;
     return file_->Truncate(size, site);
   }
+  absl::Status DoAllocate(uint64_t size, storage::IoSite site) override {
+    const SparedAllocations spared;
+    return file_->Allocate(size, site);
+  }
 
  private:
   const std::unique_ptr<storage::File> file_;

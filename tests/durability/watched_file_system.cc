@@ -49,6 +49,10 @@ class WatchedFile final : public storage::File {
     watch_.Look();
     return below_->Truncate(size, site);
   }
+  absl::Status DoAllocate(uint64_t size, storage::IoSite site) override {
+    watch_.Look();
+    return below_->Allocate(size, site);
+  }
 
  private:
   WatchedFileSystem& watch_;

@@ -24,6 +24,22 @@ TEST_CASE("defaults of the server") {
   CHECK(config.log_level == LogLevel::kInfo);
   CHECK(config.on_storage_failure == StorageFailurePolicy::kExit);
   CHECK(config.scrub_bytes_per_second == 8U << 20U);
+  CHECK(config.disk_free_bytes_min == 0);
+  CHECK(config.reserve_bytes == 256U << 20U);
+  CHECK(config.recovery_mode);
+}
+
+TEST_CASE("limits of the disk and the recovery mode") {
+  const auto parsed =
+      Parse({"--data=db", "--disk-free-min", "3", "--reserve=0", "--recovery-mode=off"});
+  REQUIRE(parsed.ok());
+  const auto& config = std::get<ServerConfig>(*parsed);
+  CHECK(config.disk_free_bytes_min == 3U << 20U);
+  CHECK(config.reserve_bytes == 0);
+  CHECK_FALSE(config.recovery_mode);
+  CHECK_FALSE(Parse({"--data=db", "--reserve", "1048577"}).ok());
+  CHECK_FALSE(Parse({"--data=db", "--disk-free-min", "-1"}).ok());
+  CHECK_FALSE(Parse({"--data=db", "--recovery-mode", "on"}).ok());
 }
 
 TEST_CASE("every option of the server") {

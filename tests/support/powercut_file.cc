@@ -216,4 +216,11 @@ absl::Status PowercutFile::DoTruncate(uint64_t size, IoSite) {
   return writable_ ? node_.Truncate(size) : ErrnoStatus(EBADF, "truncate", path_);
 }
 
+// Grows the file and no more: the disk below has room.
+absl::Status PowercutFile::DoAllocate(uint64_t size, IoSite) {
+  return !writable_            ? ErrnoStatus(EBADF, "allocate", path_)
+         : size > node_.size() ? node_.Truncate(size)
+                               : absl::OkStatus();
+}
+
 }  // namespace perigee::storage

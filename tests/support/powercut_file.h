@@ -113,6 +113,7 @@ class PowercutFile final : public File {
   absl::Status DoSync(IoSite site) override;
   absl::StatusOr<uint64_t> DoSize(IoSite site) override;
   absl::Status DoTruncate(uint64_t size, IoSite site) override;
+  absl::Status DoAllocate(uint64_t size, IoSite site) override;
 
  private:
   const std::string path_;

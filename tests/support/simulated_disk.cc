@@ -23,6 +23,7 @@ bool IsRepeated(CallKind kind, int error) {
     case CallKind::kCreate:
     case CallKind::kSync:
     case CallKind::kTruncate:
+    case CallKind::kAllocate:
     case CallKind::kSyncDirectory:
     case CallKind::kList:
     case CallKind::kLock:
@@ -57,6 +58,7 @@ bool IsChange(CallKind kind) {
     case CallKind::kWrite:
     case CallKind::kSync:
     case CallKind::kTruncate:
+    case CallKind::kAllocate:
     case CallKind::kCreateDirectory:
     case CallKind::kSyncDirectory:
     case CallKind::kRename:

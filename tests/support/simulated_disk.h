@@ -32,6 +32,7 @@ enum class CallKind {
   kSync,
   kSize,
   kTruncate,
+  kAllocate,
   kCreateDirectory,
   kSyncDirectory,
   kRename,

@@ -143,6 +143,26 @@ absl::Status SimulatedFile::DoTruncate(uint64_t size, IoSite site) {
   return absl::OkStatus();
 }
 
+absl::Status SimulatedFile::DoAllocate(uint64_t size, IoSite site) {
+  const absl::MutexLock lock(&disk_->mutex);
+  if (const int error = disk_->Begin(CallKind::kAllocate, parts_.path, site); error != 0) {
+    return Fail(error, "allocate");
+  }
+  if (!parts_.writable) {
+    return Fail(EBADF, "allocate");
+  }
+  const uint64_t end = disk_->Look(parts_.inode).visible.size();
+  if (size <= end) {
+    return absl::OkStatus();
+  }
+  if (disk_->capacity_bytes.has_value() &&
+      disk_->UsedBytes() + (size - end) > *disk_->capacity_bytes) {
+    return Fail(ENOSPC, "allocate");
+  }
+  disk_->At(parts_.inode).Truncate(size);
+  return absl::OkStatus();
+}
+
 absl::Status SimulatedFile::Fail(int error, std::string_view operation) const {
   return ErrnoStatus(error, operation, parts_.path);
 }

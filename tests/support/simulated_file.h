@@ -35,6 +35,7 @@ class SimulatedFile final : public File {
   absl::Status DoSync(IoSite site) override;
   absl::StatusOr<uint64_t> DoSize(IoSite site) override;
   absl::Status DoTruncate(uint64_t size, IoSite site) override;
+  absl::Status DoAllocate(uint64_t size, IoSite site) override;
 
   bool is_direct() const override { return parts_.is_direct; }
   size_t alignment() const override { return parts_.alignment; }

@@ -23,6 +23,7 @@ int Run(const std::string& directory, uint64_t seed, uint64_t skip, const std::s
   options.creation = {.log_file_bytes = 256U << 10U, .section_alignment_bytes = 4U << 10U};
   options.growing_segment_bytes_max = 128U << 10U;  // seal often
   options.on_storage_failed = [](const absl::Status&) { std::puts("storage failed"); };
+  options.recovery_mode = false;  // its killer kills it while it opens as well
   auto database = Database::Open(directory, options);
   if (!database.ok()) {
     std::fprintf(stderr, "open: %s\n", database.status().ToString().c_str());

@@ -78,6 +78,8 @@ class KillLoop {
 
   ServerProcess::Options ServerOptions(int round) {
     ServerProcess::Options server = {.io_backend = options_.io_backend};
+    // Three kills while opening are nothing unusual here.
+    server.arguments = {"--recovery-mode", "off", "--reserve", "1"};
     if (options_.power_cut) {
       server.program = "perigee_powercut_server";
       // Half of the power cuts lose all that was not synced, half of them some of it.
@@ -99,7 +101,7 @@ class KillLoop {
       ProgramProcess server(
           options.program,
           {"--data", run_.database_path(), "--listen", "unix:" + directory_ + "/opening.sock",
-           "--io-backend", options.io_backend},
+           "--io-backend", options.io_backend, "--recovery-mode", "off"},
           directory_ + "/opening.log", options.environment);
       absl::SleepFor(Milliseconds(0, kOpeningMillisecondsSpread));
       server.Signal(SIGKILL);

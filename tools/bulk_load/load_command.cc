@@ -131,6 +131,7 @@ class Load {
     PERIGEE_ASSIGN_OR_RETURN(input_, RowInput::Open(options_.input));
     OpenOptions open = {.access = Access::Unrestricted()};
     open.maintenance_threads = 0;  // the loader builds its own segments
+    open.recovery_mode = false;
     PERIGEE_ASSIGN_OR_RETURN(database_, Database::Open(options_.directory, open));
     absl::Status status = LoadInto();
     progress_.Finish();

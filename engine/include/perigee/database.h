@@ -67,6 +67,12 @@ class Database {
   /// Stops background work, writes a clean end to the log and releases the directory. Idempotent.
   absl::Status Close();
 
+  /// Whether it was to be written to and is read-only instead (OpenOptions::recovery_mode); the
+  /// storage_error of Status says why.
+  bool in_recovery_mode() const;
+  /// Whether the reason was a disk without room, and there is room now.
+  bool MayReopenForWriting() const;
+
   /// On whose behalf calls on this handle run.
   const Access& access() const { return access_; }
   /// For the bulk loader and the server's parts inside the project.

@@ -21,7 +21,9 @@ enum class IoBackend { kAuto, kPosix, kUring };
 struct CreationOptions {
   uint64_t log_file_bytes = 64ULL << 20U;         ///< 64 KiB to 1 GiB
   uint32_t section_alignment_bytes = 64U << 10U;  ///< 4 KiB or 64 KiB
-  uint64_t reserve_bytes = 0;                     ///< kept free for deletes when the disk is full
+  /// Blocks of the disk kept in a file, so that deletes, rewriting and opening go on when others
+  /// have filled the disk; a multiple of 4 KiB.
+  uint64_t reserve_bytes = 0;
 };
 
 /// Reads 700 GB a day and leaves a disk nine tenths of its time and more.
@@ -52,6 +54,10 @@ struct OpenOptions {
   /// read-only handle: never.
   uint64_t scrub_bytes_per_second = kScrubBytesPerSecond;
   bool allow_network_filesystem = false;
+  /// When the last three opens failed within ten minutes, or opening finds no room at all on the
+  /// disk, the database is opened read-only instead, and status and every refused write say why
+  /// (D13). False: that is an error, or one more attempt.
+  bool recovery_mode = true;
   /// Below this much free space upserts answer kResourceExhausted. 0: min(5% of the disk, 2 GiB).
   uint64_t disk_free_bytes_min = 0;
   /// Called once when storage fails and the handle turns read-only; must not call back into it.

@@ -23,6 +23,7 @@ OpenOptions SmallOptions() {
   options.creation = {.log_file_bytes = 64 << 10, .section_alignment_bytes = 4 << 10};
   options.maintenance_threads = 0;
   options.disk_free_bytes_min = 1;
+  options.recovery_mode = false;  // what opens again and again here means to write
   options.scrub_bytes_per_second = uint64_t{1} << 40U;  // a scrub that is asked for does not wait
   return options;
 }

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "storage/foundation/error_reason.h"
+#include "storage/layout/durable_directory.h"
 #include "tests/support/simulated_file_system.h"
 
 namespace perigee::engine {
@@ -65,6 +66,44 @@ TEST_CASE("the default limit is a share of the disk") {
   CHECK(GetErrorReason(guard.Check()) == ErrorReason::kDiskFull);
   disk.SetContents("/file", std::string(900, 'x'));
   CHECK(guard.Check().ok());
+}
+
+TEST_CASE("what the reserve gave up is not free for upserts, and it comes back above the limit") {
+  constexpr uint64_t kReserve = 1'000'000;
+  storage::SimulatedFileSystem disk;
+  disk.SetCapacityBytes(10'000'000);
+  storage::DurableDirectory files(disk, "/");
+  storage::SpaceReserve reserve(files, kReserve);
+  reserve.Find();
+  DiskSpaceGuard guard(disk, "/", 100'000, &reserve);
+  REQUIRE(guard.RefillReserve());
+  disk.SetContents("/file", std::string(9'000'000, 'x'));
+  CHECK(GetErrorReason(guard.Check()) == ErrorReason::kDiskFull);
+  REQUIRE(reserve.Release(900'000));
+  CHECK(GetErrorReason(guard.Check()) == ErrorReason::kDiskFull);
+  CHECK_FALSE(guard.RefillReserve());
+  CHECK(guard.warning().find("the reserve for a full disk lacks 900000 of 1000000 bytes") !=
+        std::string::npos);
+  disk.SetContents("/file", std::string(8'800'000, 'x'));  // the reserve and twice the limit
+  CHECK(guard.Check().ok());
+  CHECK(guard.RefillReserve());
+  CHECK(guard.Check().ok());
+  CHECK(reserve.held_bytes() == kReserve);
+}
+
+TEST_CASE("on a disk without a byte the reserve is given up for what gives space back") {
+  storage::SimulatedFileSystem disk;
+  storage::DurableDirectory files(disk, "/");
+  storage::SpaceReserve reserve(files, 1'000'000);
+  reserve.Find();
+  REQUIRE(reserve.Refill().ok());
+  disk.SetCapacityBytes(1'000'000);
+  DiskSpaceGuard guard(disk, "/", 100, &reserve);
+  CHECK(GetErrorReason(guard.CheckRewrite(500'001, 900'000)) == ErrorReason::kDiskFull);
+  CHECK(GetErrorReason(guard.CheckRewrite(500'000, 500'000)) == ErrorReason::kDiskFull);
+  CHECK(reserve.held_bytes() == 1'000'000);
+  CHECK(guard.CheckRewrite(500'000, 900'000).ok());
+  CHECK(reserve.held_bytes() == 500'000);
 }
 
 TEST_CASE("not knowing the space is no reason to refuse") {

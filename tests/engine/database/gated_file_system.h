@@ -92,6 +92,9 @@ class GatedFile final : public storage::File {
   absl::Status DoTruncate(uint64_t size, storage::IoSite site) override {
     return file_->Truncate(size, site);
   }
+  absl::Status DoAllocate(uint64_t size, storage::IoSite site) override {
+    return file_->Allocate(size, site);
+  }
 
  private:
   const std::unique_ptr<storage::File> file_;

@@ -42,6 +42,8 @@ TEST_CASE("what is made is parsed") {
   check(kLockName, FileKind::kLock, 0, {});
   check(kCurrentName, FileKind::kCurrent, 0, {});
   check(kScrubRecordName, FileKind::kScrubRecord, 0, {});
+  check(kReserveName, FileKind::kReserve, 0, {});
+  check(kOpenAttemptsName, FileKind::kOpenAttempts, 0, {});
   check(kInitialisingName, FileKind::kTemporary, 0, {});
   check(SegmentName(uuid), FileKind::kSegment, 0, uuid);
   check(DeletionName(uuid), FileKind::kDeletion, 0, uuid);

@@ -25,8 +25,10 @@ struct ManifestDatabase {
 
 inline absl::StatusOr<ManifestDatabase> OpenDatabase(FileSystem& disk,
                                                      const ManifestLogOptions& options = {},
-                                                     const std::string& path = "db") {
+                                                     const std::string& path = "db",
+                                                     uint64_t reserve_bytes = 0) {
   DataDirectory::Options layout;
+  layout.creation.reserve_bytes = reserve_bytes;
   layout.create_if_missing = !options.read_only;
   layout.read_only = options.read_only;
   layout.initialise_contents = [](DataDirectory& directory) {

@@ -375,6 +375,112 @@ TEST_CASE("a full disk while beginning a new file leaves the old one in use") {
   CHECK(database.log->state()->collections.size() == 4);
 }
 
+// The disk is as full as it can be: not one more byte fits.
+void FillUp(SimulatedFileSystem& disk) {
+  uint64_t used = 0;
+  for (const std::string& path : disk.Files()) {
+    used += disk.Contents("/" + path).value().size();
+  }
+  disk.SetCapacityBytes(used);
+}
+
+TEST_CASE("a full disk refuses an edit and ends nothing") {
+  SimulatedFileSystem disk;
+  auto database = OpenDatabase(disk).value();
+  Commit(*database.log, AddCollection(1));
+  FillUp(disk);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const auto refused = database.log->TryCommit(database.log->state()->version, AddCollection(2));
+    CHECK(GetErrorReason(refused.status()) == ErrorReason::kDiskFull);
+    CHECK(database.log->health().ok());
+    CHECK(database.log->state()->collections.size() == 1);
+  }
+  disk.SetCapacityBytes(uint64_t{1} << 30);
+  SUBCASE("the next edit is made, in a new file") {
+    Commit(*database.log, AddCollection(3));
+    CHECK(database.log->file_number() > 1);
+    const ManifestState state = *database.log->state();
+    CHECK(state.collections.size() == 2);
+    database = {};
+    CHECK(*OpenDatabase(disk).value().log->state() == state);
+  }
+  SUBCASE("an open without that edit goes on") {
+    const ManifestState state = *database.log->state();
+    database = {};
+    database = OpenDatabase(disk).value();
+    CHECK(database.log->state()->collections == state.collections);
+    Commit(*database.log, AddCollection(2));
+  }
+}
+
+TEST_CASE("a record that a full disk cut short is no edit, whatever survives of it") {
+  for (const size_t written : {size_t{0}, size_t{512}, size_t{2'048}}) {
+    for (const uint64_t skip : {uint64_t{0}, uint64_t{1}}) {  // the record, or its mark
+      CAPTURE(written);
+      CAPTURE(skip);
+      SimulatedFileSystem disk;
+      auto database = OpenDatabase(disk).value();
+      Commit(*database.log, AddCollection(1));
+      disk.AddErrorPlan({.kind = CallKind::kWrite,
+                         .path_contains = "MANIFEST",
+                         .skip = skip,
+                         .error_number = ENOSPC,
+                         .short_bytes = written});
+      Commit(*database.log, AddCollection(2));  // goes on in a new file by itself
+      CHECK(disk.planned_failures() == 1);
+      CHECK(database.log->file_number() == 2);
+      CHECK(database.log->health().ok());
+      const ManifestState state = *database.log->state();
+      for (const CrashPolicy policy : {CrashPolicy::kNothingUnsynced, CrashPolicy::kEverything}) {
+        const auto cut = disk.Crash(policy);
+        CHECK(OpenDatabase(*cut).value().log->state()->collections == state.collections);
+      }
+    }
+  }
+}
+
+TEST_CASE("a disk that is full at every call of an edit keeps or makes it, and writes on") {
+  bool finished = false;
+  for (uint64_t call = 0; !finished; ++call) {
+    CAPTURE(call);
+    SimulatedFileSystem disk;
+    auto database = OpenDatabase(disk, {.rollover_edits = 2}).value();
+    Commit(*database.log, AddCollection(1));
+    const uint64_t before = disk.calls();
+    // The record finds no room, and then one call of the roll-over does not either.
+    disk.AddErrorPlan({.call_number = before + 1, .error_number = ENOSPC});
+    disk.AddErrorPlan({.call_number = before + 2 + call, .error_number = ENOSPC});
+    const auto outcome = database.log->TryCommit(database.log->state()->version, AddCollection(2));
+    finished = disk.planned_failures() < 2;
+    if (!database.log->health().ok()) {
+      continue;  // a flush of a name failed: that stays final
+    }
+    const bool made = outcome.ok() && outcome->result == CommitResult::kCommitted;
+    if (!made) {
+      CHECK(GetErrorReason(outcome.status()) == ErrorReason::kDiskFull);
+      Commit(*database.log, AddCollection(2));
+    }
+    Commit(*database.log, AddCollection(3));
+    const auto cut = disk.Crash(CrashPolicy::kNothingUnsynced);
+    CHECK(OpenDatabase(*cut).value().log->state()->collections ==
+          database.log->state()->collections);
+  }
+}
+
+TEST_CASE("the manifest takes its room from the reserve") {
+  SimulatedFileSystem disk;
+  auto database = OpenDatabase(disk, {}, "db", 1U << 20U).value();
+  REQUIRE(database.directory->reserve().Refill().ok());
+  FillUp(disk);
+  for (uint8_t i = 1; i <= 60; ++i) {
+    Commit(*database.log, AddCollection(i));
+  }
+  CHECK(database.directory->reserve().held_bytes() == (2U << 18U));  // 60 edits of 8 KiB
+  const ManifestState state = *database.log->state();
+  database = {};
+  CHECK(OpenDatabase(disk).value().log->state()->collections == state.collections);
+}
+
 TEST_CASE("a manifest on a real disk") {
   const TemporaryDirectory directory;
   PosixFileSystem disk;

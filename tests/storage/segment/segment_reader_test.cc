@@ -375,6 +375,9 @@ class GlitchingFile final : public File {
   absl::Status DoTruncate(uint64_t size, IoSite site) override {
     return file_->Truncate(size, site);
   }
+  absl::Status DoAllocate(uint64_t size, IoSite site) override {
+    return file_->Allocate(size, site);
+  }
   bool is_direct() const override { return file_->is_direct(); }
   size_t alignment() const override { return file_->alignment(); }
   const std::string& path() const override { return file_->path(); }

@@ -350,13 +350,39 @@ TEST_CASE("a full disk refuses one append and the next one succeeds") {
   REQUIRE(bed.OpenLog().ok());
   REQUIRE(bed.Append({Large('a')}).ok());
   REQUIRE(bed.Append({Large('b')}).ok());
-  bed.disk().AddErrorPlan({.kind = CallKind::kWrite, .error_number = ENOSPC});
+  bed.disk().AddErrorPlan({.kind = CallKind::kWrite, .error_number = ENOSPC, .forever = true});
   CHECK(bed.Append({Large('c')}).code() == absl::StatusCode::kResourceExhausted);
   CHECK(bed.log()->end().lsn == 3);
+  bed.disk().ClearErrorPlans();
   REQUIRE(bed.Append({Large('d')}).ok());
   REQUIRE(bed.OpenLog().ok());
   REQUIRE(bed.replayed().size() == 3);
   CHECK(bed.replayed()[2].second == Large('d'));
+}
+
+TEST_CASE("on a full disk the log goes on in the reserve, in files of the smallest size") {
+  LogTestBed bed(3U << 20U);
+  REQUIRE(bed.OpenLog().ok());
+  REQUIRE(bed.Append({"a"}).ok());
+  REQUIRE(bed.directory().reserve().Refill().ok());
+  uint64_t used = 0;
+  for (const std::string& path : bed.disk().Files()) {
+    used += bed.disk().Contents("/" + path)->size();
+  }
+  bed.disk().SetCapacityBytes(used);
+  uint64_t appended = 0;
+  absl::Status status;
+  while ((status = bed.Append({Large('b')})).ok()) {
+    ++appended;
+  }
+  CHECK(GetErrorReason(status) == ErrorReason::kDiskFull);
+  CHECK(bed.directory().reserve().held_bytes() == 0);
+  CHECK(appended * kLogFileBytesMin > (5U << 20U));  // two of them fit one file
+  bed.Crash(CrashPolicy::kNothingUnsynced);
+  bed.disk().SetCapacityBytes(uint64_t{1} << 30U);
+  REQUIRE(bed.OpenLog().ok());
+  CHECK(bed.replayed().size() == appended + 1);
+  REQUIRE(bed.Append({Large('c')}).ok());
 }
 
 TEST_CASE("a record that cannot be applied stops the open") {
