@@ -24,8 +24,7 @@ namespace perigee::storage {
 
 class LogTestBed {
  public:
-  explicit LogTestBed(uint64_t reserve_bytes = 0)
-      : disk_(std::make_unique<SimulatedFileSystem>()) {
+  explicit LogTestBed(uint64_t reserve_bytes = 0) : disk_(std::make_unique<SimulatedFileSystem>()) {
     DataDirectory::Options options;
     options.creation.reserve_bytes = reserve_bytes;
     options.create_if_missing = true;
