@@ -24,13 +24,13 @@
 #include "absl/strings/str_cat.h"
 #include "storage/encoding/byte_codec.h"
 #include "storage/foundation/check.h"
-#include "storage/foundation/error_reason.h"
 #include "storage/layout/data_directory.h"
 #include "storage/wal/log_file_format.h"
 #include "storage/wal/log_file_reader.h"
 #include "storage/wal/log_recovery.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/log_document.h"
+#include "tests/fuzz/verdict.h"
 #include "tests/support/simulated_file_system.h"
 #include "tests/support/temporary_directory.h"
 #include "tools/inspect/log_verifier.h"
@@ -43,20 +43,10 @@ using storage::kLogBlockBytes;
 using storage::LogFileReader;
 using tools::inspect::Severity;
 namespace inspect = tools::inspect;
+// Beside what the second reader says, which is each target's own.
+using tests::VerdictOf;
 
 constexpr const char* kDatabasePath = "/db";
-
-enum class Verdict { kGood, kDamaged, kUnsupported };
-
-Verdict VerdictOf(const absl::Status& status) {
-  if (status.ok()) {
-    return Verdict::kGood;
-  }
-  const auto reason = GetErrorReason(status);
-  PERIGEE_CHECK(reason == ErrorReason::kDamaged || reason == ErrorReason::kUnknownFormat,
-                status.ToString());
-  return reason == ErrorReason::kDamaged ? Verdict::kDamaged : Verdict::kUnsupported;
-}
 
 Verdict VerdictOf(const inspect::Finding& finding) {
   PERIGEE_CHECK(finding.severity == Severity::kDamage || finding.severity == Severity::kUnsupported,

@@ -21,7 +21,6 @@
 #include "storage/encoding/byte_codec.h"
 #include "storage/encoding/crc32c.h"
 #include "storage/foundation/check.h"
-#include "storage/foundation/error_reason.h"
 #include "storage/layout/data_directory.h"
 #include "storage/layout/identity.h"
 #include "storage/manifest/current_file.h"
@@ -32,6 +31,7 @@
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/manifest_image.h"
 #include "tests/fuzz/sparse_image.h"
+#include "tests/fuzz/verdict.h"
 #include "tests/support/simulated_file_system.h"
 #include "tools/inspect/identity_decoder.h"
 #include "tools/inspect/manifest_decoder.h"
@@ -44,6 +44,8 @@ using storage::AsBytes;
 using storage::AsText;
 using tools::inspect::Severity;
 namespace inspect = tools::inspect;
+// Beside what the second reader says, which is each target's own.
+using tests::VerdictOf;
 
 constexpr const char* kDatabasePath = "/db";
 
@@ -51,18 +53,6 @@ enum class Kind : uint8_t { kIdentity = 0, kCurrent = 1, kManifest = 2 };
 
 Kind KindOf(std::string_view input) {
   return input.empty() ? Kind::kManifest : static_cast<Kind>(static_cast<uint8_t>(input[0]) % 3);
-}
-
-enum class Verdict { kGood, kDamaged, kUnsupported };
-
-Verdict VerdictOf(const absl::Status& status) {
-  if (status.ok()) {
-    return Verdict::kGood;
-  }
-  const auto reason = GetErrorReason(status);
-  PERIGEE_CHECK(reason == ErrorReason::kDamaged || reason == ErrorReason::kUnknownFormat,
-                status.ToString());
-  return reason == ErrorReason::kDamaged ? Verdict::kDamaged : Verdict::kUnsupported;
 }
 
 Verdict VerdictOf(const inspect::FindingList& findings) {

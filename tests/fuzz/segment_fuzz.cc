@@ -33,13 +33,13 @@
 #include "engine/query/segment_search.h"
 #include "storage/encoding/byte_codec.h"
 #include "storage/foundation/check.h"
-#include "storage/foundation/error_reason.h"
 #include "storage/segment/deletion_file.h"
 #include "storage/segment/segment_reader.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/segment_image.h"
 #include "tests/fuzz/segment_schema.h"
 #include "tests/fuzz/sparse_image.h"
+#include "tests/fuzz/verdict.h"
 #include "tests/support/simulated_file_system.h"
 #include "tests/support/temporary_directory.h"
 #include "tools/inspect/byte_view.h"
@@ -53,12 +53,14 @@ namespace perigee::tests {
 namespace {
 
 namespace inspect = tools::inspect;
+// Beside what the second reader says, which is each target's own.
 using engine::DerivedState;
 using engine::SealedSegment;
 using storage::AsBytes;
 using storage::AsText;
 using storage::SectionKind;
 using storage::SegmentReader;
+using tests::VerdictOf;
 
 constexpr size_t kChoiceBytes = 4;
 constexpr const char* kPath = "/segment";
@@ -86,18 +88,6 @@ const std::string& RealFile(std::string_view image) {
   PERIGEE_CHECK(write(file, image.data(), image.size()) == static_cast<ssize_t>(image.size()));
   close(file);
   return path;
-}
-
-enum class Verdict { kGood, kDamaged, kUnsupported };
-
-Verdict VerdictOf(const absl::Status& status) {
-  if (status.ok()) {
-    return Verdict::kGood;
-  }
-  const auto reason = GetErrorReason(status);
-  PERIGEE_CHECK(reason == ErrorReason::kDamaged || reason == ErrorReason::kUnknownFormat,
-                status.ToString());
-  return reason == ErrorReason::kDamaged ? Verdict::kDamaged : Verdict::kUnsupported;
 }
 
 Verdict VerdictOf(const inspect::FindingList& list) {
