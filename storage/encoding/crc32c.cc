@@ -100,4 +100,17 @@ uint32_t Crc32c(std::span<const std::byte> bytes, uint32_t seed) {
   return Crc32cPortable(bytes, seed);
 }
 
+std::optional<std::span<const std::byte>> WithoutCrc(std::span<const std::byte> bytes) {
+  constexpr size_t kCrcBytes = sizeof(uint32_t);
+  if (bytes.size() < kCrcBytes) {
+    return std::nullopt;
+  }
+  uint32_t stored = 0;
+  for (size_t i = bytes.size(); i > bytes.size() - kCrcBytes; --i) {
+    stored = (stored << 8) | static_cast<uint32_t>(bytes[i - 1]);
+  }
+  const std::span<const std::byte> checked = bytes.first(bytes.size() - kCrcBytes);
+  return Crc32c(checked) == stored ? std::optional(checked) : std::nullopt;
+}
+
 }  // namespace perigee::storage

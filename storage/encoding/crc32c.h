@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace perigee::storage {
@@ -23,6 +24,10 @@ uint32_t Crc32c(std::span<const std::byte> bytes, uint32_t seed = 0);
 
 /// The same by table, whatever the CPU can do; tests compare the two.
 uint32_t Crc32cPortable(std::span<const std::byte> bytes, uint32_t seed = 0);
+
+/// The bytes in front of the CRC32C that `bytes` end with, four bytes little-endian and not masked;
+/// nullopt when it is not theirs or there are none.
+std::optional<std::span<const std::byte>> WithoutCrc(std::span<const std::byte> bytes);
 
 /// Reversible scrambling for a CRC that is stored where another CRC covers it.
 constexpr uint32_t MaskCrc(uint32_t crc) { return ((crc >> 11) | (crc << 21)) + 0x7065'7267U; }

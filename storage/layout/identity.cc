@@ -2,6 +2,8 @@
 #include "storage/layout/identity.h"
 
 #include <bit>
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +19,6 @@ namespace perigee::storage {
 namespace {
 
 constexpr std::string_view kMagic = "PRGIDENT";
-constexpr size_t kCrcBytes = 4;
 constexpr size_t kReservedOffset = 12;
 constexpr size_t kReservedEnd = 16;
 constexpr size_t kReservedBytes = 36;  // behind the last field
@@ -90,11 +91,11 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes) {
   if (bytes.size() != kIdentityBytes) {
     return Damaged(absl::StrCat(bytes.size(), " bytes instead of ", kIdentityBytes));
   }
-  const std::span<const std::byte> checked = bytes.first(bytes.size() - kCrcBytes);
-  if (ByteReader(bytes.last(kCrcBytes)).U32() != Crc32c(checked)) {
+  const std::optional<std::span<const std::byte>> checked = WithoutCrc(bytes);
+  if (!checked.has_value()) {
     return Damaged("wrong checksum");
   }
-  ByteReader reader(checked);
+  ByteReader reader(*checked);
   if (reader.Text(kMagic.size()) != kMagic) {
     return Damaged("wrong magic");
   }
@@ -119,8 +120,8 @@ absl::StatusOr<Identity> DecodeIdentity(std::span<const std::byte> bytes) {
   const uint32_t bucket_function = reader.U32();
   identity.bucket_seed = reader.U64();
   PERIGEE_RETURN_IF_ERROR(reader.status());
-  PERIGEE_RETURN_IF_ERROR(CheckReserved(checked, kReservedOffset, kReservedEnd, "IDENTITY"));
-  PERIGEE_RETURN_IF_ERROR(CheckReserved(checked, reader.position(), checked.size(), "IDENTITY"));
+  PERIGEE_RETURN_IF_ERROR(CheckReserved(*checked, kReservedOffset, kReservedEnd, "IDENTITY"));
+  PERIGEE_RETURN_IF_ERROR(CheckReserved(*checked, reader.position(), checked->size(), "IDENTITY"));
   if (identity.database_uuid.is_nil() ||
       bucket_function != static_cast<uint32_t>(BucketFunction::kSha256) ||
       !ValidateCreationParameters(identity.creation).ok()) {

@@ -2,6 +2,8 @@
 #include "storage/layout/open_attempts.h"
 
 #include <algorithm>
+#include <optional>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 #include "storage/encoding/byte_codec.h"
@@ -18,7 +20,6 @@ namespace {
 constexpr std::string_view kMagic = "PRGOPENS";
 constexpr uint32_t kFormatVersion = 1;
 constexpr size_t kFileBytesMax = 4096;
-constexpr size_t kCrcBytes = 4;
 
 absl::Status Damaged(std::string_view what) {
   return ErrorWithReason(ErrorReason::kDamaged, absl::StrCat("OPENING: ", Absl(what)));
@@ -45,11 +46,11 @@ std::string EncodeFailedOpens(const Uuid& database_uuid, const FailedOpens& open
 
 absl::StatusOr<FailedOpens> DecodeFailedOpens(const Uuid& database_uuid,
                                               std::span<const std::byte> bytes) {
-  if (bytes.size() < kCrcBytes ||
-      ByteReader(bytes.last(kCrcBytes)).U32() != Crc32c(bytes.first(bytes.size() - kCrcBytes))) {
+  const std::optional<std::span<const std::byte>> checked = WithoutCrc(bytes);
+  if (!checked.has_value()) {
     return Damaged("wrong checksum");
   }
-  ByteReader reader(bytes.first(bytes.size() - kCrcBytes));
+  ByteReader reader(*checked);
   if (reader.Text(kMagic.size()) != kMagic || reader.U32() != kFormatVersion) {
     return Damaged("wrong magic or version");
   }

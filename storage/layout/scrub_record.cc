@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/layout/scrub_record.h"
 
+#include <optional>
+#include <span>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -53,11 +55,11 @@ absl::StatusOr<ScrubRecord> DecodeScrubRecord(std::span<const std::byte> bytes) 
   if (bytes.size() < kHeadBytes + kCrcBytes || bytes.size() > kScrubRecordBytesMax) {
     return Damaged(absl::StrCat("has ", bytes.size(), " bytes"));
   }
-  const std::span<const std::byte> checked = bytes.first(bytes.size() - kCrcBytes);
-  if (ByteReader(bytes.last(kCrcBytes)).U32() != Crc32c(checked)) {
+  const std::optional<std::span<const std::byte>> checked = WithoutCrc(bytes);
+  if (!checked.has_value()) {
     return Damaged("wrong checksum");
   }
-  ByteReader reader(checked);
+  ByteReader reader(*checked);
   if (reader.Text(kMagic.size()) != kMagic) {
     return Damaged("wrong magic");
   }
@@ -67,7 +69,7 @@ absl::StatusOr<ScrubRecord> DecodeScrubRecord(std::span<const std::byte> bytes) 
         absl::StrCat("SCRUB has version ", version, "; this version knows ", kVersion));
   }
   const uint32_t count = reader.U32();
-  if (count > kScrubSegmentsMax || checked.size() != kHeadBytes + count * kEntryBytes) {
+  if (count > kScrubSegmentsMax || checked->size() != kHeadBytes + count * kEntryBytes) {
     return Damaged(absl::StrCat(count, " segments in ", bytes.size(), " bytes"));
   }
   // From here on every field is there: the size was compared.

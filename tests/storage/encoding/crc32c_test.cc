@@ -49,6 +49,26 @@ TEST_CASE("a CRC continues over parts") {
   }
 }
 
+TEST_CASE("bytes are told apart from the CRC behind them") {
+  const std::string text = "one shared house for every vector";
+  ByteWriter writer;
+  writer.Bytes(text);
+  writer.U32(Crc32c(writer.bytes()));
+  const std::string sealed = writer.Take();
+  const auto inside = WithoutCrc(AsBytes(sealed));
+  REQUIRE(inside.has_value());
+  CHECK(AsText(*inside) == text);
+  for (size_t bit = 0; bit < sealed.size() * 8; ++bit) {
+    std::string damaged = sealed;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
+    CHECK_FALSE(WithoutCrc(AsBytes(damaged)).has_value());
+  }
+  for (size_t length = 0; length < 4; ++length) {
+    CHECK_FALSE(WithoutCrc(AsBytes(std::string(length, '\xFF'))).has_value());
+  }
+  CHECK(WithoutCrc(AsBytes(std::string(4, '\0'))).value().empty());  // the CRC of nothing
+}
+
 TEST_CASE("masking is reversible and changes the value") {
   for (const uint32_t crc : {0U, 1U, 0xE306'9283U, 0xFFFF'FFFFU}) {
     CHECK(UnmaskCrc(MaskCrc(crc)) == crc);
