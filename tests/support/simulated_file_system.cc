@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/foundation/check.h"
 #include "storage/foundation/error_reason.h"
+#include "storage/io/aligned_buffer.h"
 #include "storage/io/errno_status.h"
 #include "tests/support/simulated_file.h"
 
@@ -67,8 +68,10 @@ absl::StatusOr<std::unique_ptr<File>> SimulatedFileSystem::DoOpen(const std::str
     disk_->At(place.parent).SetEntry(place.name, place.inode);
   }
   const bool direct = options.direct && disk_->direct_alignment > 0;
-  if (options.direct && !direct && !create && disk_->Look(place.inode).diverged) {
-    disk_->At(place.inode).DropCache();  // as backends do where direct I/O is refused
+  const bool past_the_cache = direct && disk_->direct_alignment <= AlignedBuffer::kDefaultAlignment;
+  if (options.direct && !past_the_cache && !create && disk_->Look(place.inode).diverged) {
+    // As backends do where direct I/O is refused, or asks for blocks that callers do not have.
+    disk_->At(place.inode).DropCache();
   }
   return std::make_unique<SimulatedFile>(
       disk_, SimulatedFile::Parts{.path = path,

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <map>
 #include <string>
 #include <vector>
@@ -286,6 +287,50 @@ TEST_CASE("a last mark that a killed process did not sync is on the disk before 
   const std::string path = "db/" + ManifestName(1);
   CHECK(killed->Crash(CrashPolicy::kNothingUnsynced)->Contents(path).value() ==
         killed->Contents(path).value());
+}
+
+// The process that could not flush its last mark, then one that builds on what it reads.
+void BuildOnUnflushedMark(SyncFailure behaviour, size_t direct_alignment) {
+  CAPTURE(static_cast<int>(behaviour));
+  CAPTURE(direct_alignment);
+  SimulatedFileSystem disk;
+  disk.SetDirectAlignment(direct_alignment);
+  disk.SetSyncFailure(behaviour);
+  {
+    const auto database = OpenDatabase(disk);
+    REQUIRE(database.ok());
+    // The flush of the edit succeeds, that of its mark does not.
+    disk.AddErrorPlan(
+        {.kind = CallKind::kSync, .path_contains = "MANIFEST", .skip = 1, .error_number = EIO});
+    CHECK(database->log->TryCommit(1, AddCollection(1))->result == CommitResult::kUnknown);
+    CHECK(GetErrorReason(database->log->health()) == ErrorReason::kStorageFailed);
+  }
+  const auto killed = disk.KillProcess();
+  killed->ClearErrorPlans();
+  uint64_t version = 0;
+  {
+    const auto database = OpenDatabase(*killed);
+    REQUIRE(database.ok());
+    const auto committed =
+        database->log->TryCommit(database->log->state()->version, AddCollection(2));
+    REQUIRE(committed.ok());
+    REQUIRE(committed->result == CommitResult::kCommitted);
+    version = committed->version;
+  }
+  const auto cut = killed->Crash(CrashPolicy::kNothingUnsynced);
+  const auto database = OpenDatabase(*cut);
+  REQUIRE(database.ok());
+  CHECK(database->log->state()->version == version);
+}
+
+TEST_CASE("a last mark whose flush failed is not believed, whatever the page cache shows") {
+  for (const SyncFailure behaviour :
+       {SyncFailure::kKeptMarkedClean, SyncFailure::kReverted, SyncFailure::kLostAfterEviction}) {
+    // As usual, without direct I/O, and with blocks larger than a manifest's.
+    for (const size_t direct_alignment : {size_t{4096}, size_t{0}, size_t{8192}}) {
+      BuildOnUnflushedMark(behaviour, direct_alignment);
+    }
+  }
 }
 
 TEST_CASE("CURRENT that is missing, damaged, foreign or ahead of its file is refused") {
