@@ -38,6 +38,20 @@ std::string SegmentIn(const SimulatedFileSystem& disk) {
   return {};
 }
 
+storage::SectionEntry SectionOf(SimulatedFileSystem& disk, storage::SectionKind kind) {
+  const auto reader = storage::SegmentReader::Open(disk, SegmentIn(disk), {});
+  REQUIRE(reader.ok());
+  const storage::SectionEntry* section = (*reader)->Find(kind);
+  REQUIRE(section != nullptr);
+  return *section;
+}
+
+// A byte of that section.
+uint64_t MiddleOf(SimulatedFileSystem& disk, storage::SectionKind kind) {
+  const storage::SectionEntry section = SectionOf(disk, kind);
+  return section.offset + section.length / 2;
+}
+
 // A tuning under which the segment of WriteSealed has a graph.
 EngineTuning Indexed() {
   EngineTuning tuning = SmallTuning();
@@ -59,9 +73,9 @@ void WriteSealed(SimulatedFileSystem& disk) {
 
 // The database of WriteSealed, open while the gate holds reads of its segment.
 struct HeldDatabase {
-  explicit HeldDatabase(void (*hold)(ReadGate&)) {
+  explicit HeldDatabase(void (*hold)(SimulatedFileSystem&, ReadGate&)) {
     WriteSealed(disk);
-    hold(gated.gate());
+    hold(disk, gated.gate());
     database = MustOpen(gated, Behind());
     docs = MustFind(*database, "docs");
   }
@@ -81,9 +95,17 @@ std::unique_ptr<SimulatedFileSystem> KilledAfter(
   return disk.KillProcess();
 }
 
-void HoldAll(ReadGate& gate) { gate.HoldAfter(0); }
-void HoldOne(ReadGate& gate) { gate.HoldOne(); }
-void HoldBehindIds(ReadGate& gate) { gate.HoldAfter(3); }  // ids, LSNs, id order
+void HoldAll(SimulatedFileSystem& /*disk*/, ReadGate& gate) { gate.Hold(); }
+// LSNs stand behind the ids, and payloads behind those.
+void HoldIds(SimulatedFileSystem& disk, ReadGate& gate) {
+  gate.Hold(SectionOf(disk, storage::SectionKind::kIds).offset,
+            SectionOf(disk, storage::SectionKind::kLsns).offset);
+}
+// The order of ids stands behind payloads and vectors.
+void HoldPayloadsAndVectors(SimulatedFileSystem& disk, ReadGate& gate) {
+  gate.Hold(SectionOf(disk, storage::SectionKind::kPayload).offset,
+            SectionOf(disk, storage::SectionKind::kIdOrder).offset);
+}
 
 Query NearOrigin() { return {.target = std::vector<float>{0, 0}}; }
 
@@ -101,15 +123,6 @@ void CheckDamaged(CollectionCore& docs) {
   REQUIRE(answer.ok());
   CHECK(answer->coverage.segments_done < answer->coverage.segments_total);
   CHECK(docs.Describe()->state.find("damaged") == 0);
-}
-
-// Where each section of the file stands, by flipping a bit in the middle of it.
-uint64_t MiddleOf(SimulatedFileSystem& disk, const std::string& path, storage::SectionKind kind) {
-  const auto reader = storage::SegmentReader::Open(disk, path, {});
-  REQUIRE(reader.ok());
-  const storage::SectionEntry* section = (*reader)->Find(kind);
-  REQUIRE(section != nullptr);
-  return section->offset + section->length / 2;
 }
 
 TEST_SUITE("concurrency") {
@@ -153,7 +166,7 @@ TEST_SUITE("concurrency") {
   }
 
   TEST_CASE("writes and looks for ids go on while payloads and vectors are still being read") {
-    HeldDatabase held(HoldBehindIds);
+    HeldDatabase held(HoldPayloadsAndVectors);
     REQUIRE(held.docs->Upsert(PlaneUpsert(7, 1, 2)).ok());
     REQUIRE(held.docs->Delete({.ids = {PointId(uint64_t{8})}}).ok());
     GetRequest bare = {.ids = {PointId(uint64_t{7}), PointId(uint64_t{8}), PointId(uint64_t{9})}};
@@ -171,7 +184,7 @@ TEST_SUITE("concurrency") {
     if (std::thread::hardware_concurrency() < 2) {
       return;  // one loader cannot overtake itself
     }
-    HeldDatabase held(HoldOne);
+    HeldDatabase held(HoldIds);
     held.gate().AwaitReader();  // a loader is at the ids, the other reads on
     REQUIRE(held.docs->WaitLoaded(kPayloadLoaded | kVectorsLoaded).ok());
     absl::SleepFor(absl::Milliseconds(20));
@@ -224,7 +237,7 @@ TEST_SUITE("concurrency") {
       SimulatedFileSystem disk;
       WriteSealed(disk);
       const std::string segment = SegmentIn(disk);
-      const uint64_t place = MiddleOf(disk, segment, kind);
+      const uint64_t place = MiddleOf(disk, kind);
       disk.Corrupt(segment, place, 1);
       {
         const auto database = MustOpen(disk, Behind());
@@ -246,9 +259,9 @@ TEST_SUITE("concurrency") {
     SimulatedFileSystem disk;
     WriteSealed(disk);
     const std::string segment = SegmentIn(disk);
-    disk.Corrupt(segment, MiddleOf(disk, segment, storage::SectionKind::kPayload), 1);
+    disk.Corrupt(segment, MiddleOf(disk, storage::SectionKind::kPayload), 1);
     GatedFileSystem gated(disk);
-    gated.gate().HoldOne();
+    HoldIds(disk, gated.gate());
     const auto database = MustOpen(gated, Behind());
     const auto docs = MustFind(*database, "docs");
     gated.gate().AwaitReader();  // a loader is at the ids, the other finds the damage
@@ -262,7 +275,7 @@ TEST_SUITE("concurrency") {
     SimulatedFileSystem disk;
     WriteSealed(disk);
     const std::string segment = SegmentIn(disk);
-    disk.Corrupt(segment, MiddleOf(disk, segment, storage::SectionKind::kHnsw), 1);
+    disk.Corrupt(segment, MiddleOf(disk, storage::SectionKind::kHnsw), 1);
     const auto database = MustOpen(disk, Behind(), Indexed());
     const auto docs = MustFind(*database, "docs");
     CHECK(Content(*docs).size() == 55);
@@ -297,7 +310,7 @@ TEST_SUITE("concurrency") {
       expected = Content(docs);
     });
     GatedFileSystem gated(*killed);
-    gated.gate().HoldAfter(0);
+    gated.gate().Hold();
     std::shared_ptr<DatabaseCore> database;
     std::thread opening([&] { database = MustOpen(gated, Behind()); });
     gated.gate().AwaitReader();
@@ -320,7 +333,7 @@ TEST_SUITE("concurrency") {
         REQUIRE(docs.state().frozen_count() > 0);
       });
       const std::string segment = SegmentIn(*killed);
-      killed->Corrupt(segment, MiddleOf(*killed, segment, kind), 1);
+      killed->Corrupt(segment, MiddleOf(*killed, kind), 1);
       const auto database = MustOpen(*killed, Behind());
       CheckDamaged(*MustFind(*database, "docs"));
     }
@@ -333,8 +346,7 @@ TEST_SUITE("concurrency") {
     options.read_only = true;
     const auto database = MustOpen(disk, options);
     CHECK(Content(*MustFind(*database, "docs")).size() == 55);
-    disk.Corrupt(SegmentIn(disk), MiddleOf(disk, SegmentIn(disk), storage::SectionKind::kPayload),
-                 1);
+    disk.Corrupt(SegmentIn(disk), MiddleOf(disk, storage::SectionKind::kPayload), 1);
     const auto damaged = MustOpen(disk, options);
     const auto docs = MustFind(*damaged, "docs");
     REQUIRE(docs->WaitLoaded(kAllLoaded).ok());

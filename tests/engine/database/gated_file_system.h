@@ -3,12 +3,16 @@
 // GatedFileSystem: another file system, in which reads of segment sections can be made to wait, so
 // that a test can look at a database in the midst of loading.
 //
+// Which reads wait is a matter of their place in the file, not of their order: several loaders
+// read.
+//
 // Invariants: everything else passes through at once; opening a segment file (a batch of its head
 // and its tail) does too.
 // Thread-safety: may be used from every thread.
 #pragma once
 
-#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,26 +26,20 @@ namespace perigee::engine {
 
 class ReadGate {
  public:
-  /// Lets `reads` reads through and holds the others.
-  void HoldAfter(int reads) {
+  /// Holds the reads that begin at `begin` or behind it, before `end`.
+  void Hold(uint64_t begin = 0, uint64_t end = std::numeric_limits<uint64_t>::max()) {
     const absl::MutexLock lock(&mutex_);
-    passes_ = reads;
-    held_ = true;
-  }
-  /// Holds the next read and no other.
-  void HoldOne() {
-    const absl::MutexLock lock(&mutex_);
-    one_ = true;
+    begin_ = begin;
+    end_ = end;
     held_ = true;
   }
   void Open() {
     const absl::MutexLock lock(&mutex_);
     held_ = false;
   }
-  void Pass() {
+  void Pass(uint64_t offset) {
     const absl::MutexLock lock(&mutex_);
-    if (held_ && (passes_ > 0 || (one_ && waiting_ > 0))) {
-      passes_ = std::max(passes_ - 1, 0);
+    if (offset < begin_ || offset >= end_) {
       return;
     }
     ++waiting_;
@@ -59,8 +57,8 @@ class ReadGate {
  private:
   absl::Mutex mutex_;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
-  bool one_ ABSL_GUARDED_BY(mutex_) = false;
-  int passes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t begin_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t end_ ABSL_GUARDED_BY(mutex_) = 0;
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
@@ -76,7 +74,7 @@ class GatedFile final : public storage::File {
  protected:
   absl::StatusOr<size_t> DoRead(uint64_t offset, std::span<std::byte> buffer,
                                 storage::IoSite site) override {
-    gate_.Pass();
+    gate_.Pass(offset);
     return file_->Read(offset, buffer, site);
   }
   absl::Status DoReadBatch(std::span<storage::ReadRequest> requests,
