@@ -28,6 +28,7 @@ namespace perigee::tests {
 namespace {
 
 constexpr uint64_t kDiskBytes = 24ULL << 20U;
+constexpr uint64_t kReserveBytes = 2ULL << 20U;
 constexpr int kExitTryAgain = 75;
 constexpr const char* kFillCollection = "fill";
 
@@ -50,12 +51,12 @@ Point LargePoint(uint64_t id) {
 // A database on a small disk, with the clients of an OracleRun and one more that fills it.
 class DiskFullCase {
  public:
-  DiskFullCase(const std::string& io_backend, const std::string& reserve_mib, uint64_t seed)
-      : io_backend_(io_backend), reserve_mib_(reserve_mib), disk_(kDiskBytes) {
+  DiskFullCase(const std::string& io_backend, uint64_t reserve_bytes, uint64_t seed)
+      : io_backend_(io_backend), disk_(kDiskBytes) {
     if (disk_.mounted()) {
       std::filesystem::create_directory(disk_.path() + "/db");
       std::filesystem::create_directory_symlink(disk_.path() + "/db", logs_.PathOf("db"));
-      run_.emplace(logs_.path(), seed);
+      run_.emplace(logs_.path(), seed, reserve_bytes);
     }
   }
 
@@ -103,12 +104,9 @@ class DiskFullCase {
   }
 
  private:
-  ServerProcess::Options Options() const {
-    return {.io_backend = io_backend_, .arguments = {"--reserve", reserve_mib_}};
-  }
+  ServerProcess::Options Options() const { return {.io_backend = io_backend_}; }
 
   const std::string io_backend_;
-  const std::string reserve_mib_;
   const storage::TemporaryDirectory logs_;
   LimitedDisk disk_;
   std::optional<OracleRun> run_;
@@ -118,7 +116,7 @@ class DiskFullCase {
 
 void FillAndRecover(const std::string& io_backend, uint64_t seed) {
   CAPTURE(seed);
-  DiskFullCase test(io_backend, "1", seed);
+  DiskFullCase test(io_backend, kReserveBytes / 2, seed);
   if (!test.mounted()) {
     MESSAGE("skipped: 1 case, no file system can be mounted here");
     return;
@@ -181,7 +179,7 @@ void DeleteMuch(client::Connection& connection) {
 
 void FillByOthers(const std::string& io_backend, uint64_t seed) {
   CAPTURE(seed);
-  DiskFullCase test(io_backend, "2", seed);
+  DiskFullCase test(io_backend, kReserveBytes, seed);
   if (!test.mounted()) {
     MESSAGE("skipped: 1 case, no file system can be mounted here");
     return;
@@ -195,7 +193,7 @@ void FillByOthers(const std::string& io_backend, uint64_t seed) {
         fill->Upsert({.points = {{.id = PointId(id), .vectors = {{"", {1, 2, 3, 4, 5, 6, 7, 8}}}}}})
             .ok());
   }
-  CHECK(WaitFor([&test] { return ReserveBytes(test) == 2U << 20U; }));
+  CHECK(WaitFor([&test] { return ReserveBytes(test) == kReserveBytes; }));
   absl::SleepFor(absl::Milliseconds(200));
   test.disk().Fill();
   DeleteMuch(test.connection());
@@ -208,14 +206,14 @@ void FillByOthers(const std::string& io_backend, uint64_t seed) {
   test.StartServerOnly();
   CHECK(test.connection().Status()->storage_error.empty());
   DeleteMuch(test.connection());
-  CHECK(ReserveBytes(test) < 2U << 20U);
+  CHECK(ReserveBytes(test) < kReserveBytes);
 
   // With room, upserts and the reserve come back.
   test.disk().Free();
   auto found = test.connection().OpenCollection(kFillCollection);
   REQUIRE(found.ok());
   CHECK(WaitFor([&found] { return found->Upsert({.points = {LargePoint(1)}}).ok(); }));
-  CHECK(WaitFor([&test] { return ReserveBytes(test) == 2U << 20U; }));
+  CHECK(WaitFor([&test] { return ReserveBytes(test) == kReserveBytes; }));
   CHECK(test.EndServer(SIGTERM) == 0);
   test.StartServer();
   CHECK(test.EndServer(SIGTERM) == 0);
@@ -225,7 +223,7 @@ void FillByOthers(const std::string& io_backend, uint64_t seed) {
 
 void FillByOthersWithoutReserve(const std::string& io_backend, uint64_t seed) {
   CAPTURE(seed);
-  DiskFullCase test(io_backend, "0", seed);
+  DiskFullCase test(io_backend, 0, seed);
   if (!test.mounted()) {
     MESSAGE("skipped: 1 case, no file system can be mounted here");
     return;

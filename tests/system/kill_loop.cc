@@ -22,6 +22,7 @@ constexpr int64_t kLoadMillisecondsSpread = 400;
 constexpr int64_t kOpeningMillisecondsSpread = 40;
 // Changes that a server makes to the disk in a round, roughly.
 constexpr uint64_t kChangesSpread = 400;
+constexpr uint64_t kReserveBytes = 1ULL << 20U;
 
 // Kept when PERIGEE_TEST_ORACLE_DIR names a directory.
 std::string LoopDirectory(const KillLoopOptions& options, const std::string& temporary) {
@@ -43,7 +44,7 @@ class KillLoop {
       : options_(options),
         directory_(LoopDirectory(options, temporary_.path())),
         random_(options.seed),
-        run_(directory_, options.seed) {}
+        run_(directory_, options.seed, kReserveBytes) {}
 
   void Run() {
     for (int round = 0; round <= options_.rounds; ++round) {
@@ -79,7 +80,7 @@ class KillLoop {
   ServerProcess::Options ServerOptions(int round) {
     ServerProcess::Options server = {.io_backend = options_.io_backend};
     // Three kills while opening are nothing unusual here.
-    server.arguments = {"--recovery-mode", "off", "--reserve", "1"};
+    server.arguments = {"--recovery-mode", "off"};
     if (options_.power_cut) {
       server.program = "perigee_powercut_server";
       // Half of the power cuts lose all that was not synced, half of them some of it.

@@ -10,18 +10,20 @@
 
 namespace perigee::tests {
 
-void MakeOracleDatabase(const std::string& path) {
+void MakeOracleDatabase(const std::string& path, uint64_t reserve_bytes) {
   OpenOptions options = {.access = Access::Unrestricted()};
-  options.creation = {.log_file_bytes = 256U << 10U, .section_alignment_bytes = 4U << 10U};
+  options.creation = {.log_file_bytes = 256U << 10U,
+                      .section_alignment_bytes = 4U << 10U,
+                      .reserve_bytes = reserve_bytes};
   auto database = Database::Open(path, options);
   REQUIRE_MESSAGE(database.ok(), database.status().ToString());
   REQUIRE((*database)->CreateCollection(kOracleCollection, SystemTestSchema()).ok());
   REQUIRE((*database)->Close().ok());
 }
 
-OracleRun::OracleRun(const std::string& directory, uint64_t seed)
+OracleRun::OracleRun(const std::string& directory, uint64_t seed, uint64_t reserve_bytes)
     : directory_(directory), offsets_(kWriters + 1, 0) {
-  MakeOracleDatabase(database_path());
+  MakeOracleDatabase(database_path(), reserve_bytes);
   reader_ = std::make_unique<OracleReader>(seed, LogPath("reader"));
   for (uint32_t i = 0; i < kWriters; ++i) {
     const std::string log_path = LogPath(std::to_string(i));

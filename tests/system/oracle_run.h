@@ -21,15 +21,16 @@
 
 namespace perigee::tests {
 
-/// Makes a database of small files, with the collection that the oracle's clients write to.
-void MakeOracleDatabase(const std::string& path);
+/// Makes a database of small files, with the collection that the oracle's clients write to, and
+/// with a reserve for a full disk.
+void MakeOracleDatabase(const std::string& path, uint64_t reserve_bytes = 0);
 
 class OracleRun {
  public:
   static constexpr uint32_t kWriters = 4;
 
   /// Makes `directory`/db and the logs beside it; `directory` exists.
-  OracleRun(const std::string& directory, uint64_t seed);
+  OracleRun(const std::string& directory, uint64_t seed, uint64_t reserve_bytes = 0);
   ~OracleRun();
 
   std::string database_path() const { return directory_ + "/db"; }
