@@ -117,6 +117,14 @@ void AddFullDisks(std::vector<InjectionScenario>& scenarios) {
                                  full(CallKind::kWrite, "/db/tmp/MANIFEST", 0),
                                  full(CallKind::kRename, "/db/tmp/MANIFEST", 0),
                                  full(CallKind::kRename, "/db/tmp/CURRENT", 0)}});
+  scenarios.push_back({.name = "after: what is left of the reserve found no room",
+                       .prepare =
+                           [](SimulatedFileSystem& disk, InjectionScript& script) {
+                             FillWithReserve(disk, script);
+                             disk.SetContents("/db/RESERVE", std::string(64U << 10U, '\0'));
+                           },
+                       .run = edit,
+                       .given = {full(CallKind::kAllocate, "RESERVE", 0)}});
   scenarios.push_back({.name = "after: the reserve found no room",
                        .prepare = FillWithReserve,
                        .run = edit,
