@@ -156,7 +156,8 @@ int OpenConfined(const std::string& path, int flags, mode_t mode) {
   if (root != 0) {
     return OpenBeneath(path.substr(0, root), path.substr(root + 1), flags, mode);
   }
-  const bool may_be_link = (flags & O_DIRECTORY) != 0 || CanaryActive("follow-planted-symlink");
+  const bool may_be_link = (flags & O_DIRECTORY) != 0 || CanaryActive("follow-planted-symlink") ||
+                           CanaryActive("restore-follows-symlink");
   return Repeat(
       [&] { return openat(AT_FDCWD, path.c_str(), flags | (may_be_link ? 0 : O_NOFOLLOW), mode); });
 }
