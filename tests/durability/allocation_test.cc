@@ -76,7 +76,7 @@ Counts FailAllocations(uint64_t wanted, const std::function<uint64_t(uint64_t, u
   const uint64_t step = std::max<uint64_t>(1, total * 2 / wanted);
   for (uint64_t number = 1; number <= total; number += step) {
     // With the second fails what the first makes the boundary allocate, the text of its status.
-    for (const uint64_t length : {1, 2}) {
+    for (const uint64_t length : {1U, 2U}) {
       CAPTURE(number);
       CAPTURE(length);
       ++counts.points;
