@@ -264,7 +264,7 @@ TEST_SUITE("concurrency") {
     HoldIds(disk, gated.gate());
     const auto database = MustOpen(gated, Behind());
     const auto docs = MustFind(*database, "docs");
-    gated.gate().AwaitReader();  // a loader is at the ids, the other finds the damage
+    // A loader is at the ids, or is spared them because the other has found the damage already.
     REQUIRE(docs->WaitLoaded(kPayloadLoaded).ok());
     CHECK(docs->state().damaged());
     gated.gate().Open();
