@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/wire/wire_filter.h"
 #include "client/wire/wire_point.h"
 #include "client/wire/wire_query.h"
@@ -184,6 +186,8 @@ kj::Promise<void> CollectionCapability::upsert(UpsertContext context) {
         PERIGEE_ASSIGN_OR_RETURN(request.points, wire::ParsePoints(std::move(unparsed.points)));
         if (CanaryActive("reply-before-commit") && request.mode == UpsertMode::kUpsert) {
           std::thread([collection, request = std::move(request)]() mutable {
+            // So that a kill falls in between, on a fast machine too.
+            absl::SleepFor(absl::Milliseconds(5));
             collection.Upsert(request).status().IgnoreError();
           }).detach();
           return WriteResult();
